@@ -1,0 +1,1 @@
+"""Small, tested building blocks behind the notebooks of the Rational study."""
