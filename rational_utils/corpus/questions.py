@@ -1,0 +1,111 @@
+"""Raw sources to questions: one small reader a source, and the filter for topics that the study leaves out.
+
+The same readers serve the wheels and the committed fixtures of the smoke profile.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from io import StringIO
+from typing import Callable, Iterable
+
+import pandas as pd
+import yaml
+
+from ..study.settings import ROOT
+from . import sources
+
+FIXTURES = ROOT / "data" / "smoke"
+LONGEST_PLAIN = 25
+LEFT_OUT_TOPICS = re.compile(
+    r"\b(child|children|kid|kids|minor|minors|teen\w*|underage|infant|boy|girl|school\w*|sex\w*|porn\w*|rape\w*|incest|nude\w*|naked|erotic\w*|"
+    r"prostitut\w*|pedoph\w*|paedoph\w*|molest\w*|groom\w*|bestial\w*|fetish\w*|explicit)\b",
+    re.IGNORECASE,
+)
+
+
+def reader(data: str) -> Callable[[str], str]:
+    """`read(source) -> text` for a profile's `data` field: from wheels, or from the fixtures."""
+    return sources.read if data == "wheels" else _read_fixture
+
+
+def _read_fixture(source: str) -> str:
+    (path,) = FIXTURES.glob(f"{source}.*")
+    return path.read_text(encoding="utf-8")
+
+
+def collect(read: Callable[[str], str]) -> tuple[pd.DataFrame, int]:
+    """All questions of the study and how many were left out for their topic.
+
+    Columns: question_id, text, label, set, category, source, licence, pool. Pool "train" may be trained on, "test" is
+    asked in the evaluation, "avoid" is only kept away from training.
+    """
+    rows = [row for source, label, kind, pool, parse in READERS for row in _rows(read, source, label, kind, pool, parse)]
+    frame = pd.DataFrame(rows)
+    unwanted = frame["text"].str.contains(LEFT_OUT_TOPICS)
+    return frame[~unwanted].reset_index(drop=True), int(unwanted.sum())
+
+
+def _rows(read, source: str, label: str, kind: str, pool: str, parse) -> Iterable[dict]:
+    licence = sources.members()[source.split("/")[0]].licence
+    for number, (text, category) in enumerate(parse(read(source.split("/")[0]))):
+        yield {
+            "question_id": f"{source}-{number}", "text": " ".join(text.split()), "label": label, "set": kind, "category": category,
+            "source": source, "licence": licence, "pool": pool,
+        }  # fmt: skip
+
+
+def _jsonl(text: str) -> list[dict]:
+    return [json.loads(line) for line in text.split("\n") if line.strip()]
+
+
+def _advbench(text: str):
+    return [(_sentence(seed["value"]), (seed.get("harm_categories") or ["none"])[0]) for seed in yaml.load(text, yaml.CSafeLoader)["seeds"]]
+
+
+def _lines(text: str):
+    return [(_sentence(line), "none") for line in text.split("\n") if line.strip()]
+
+
+def _strongreject(text: str):
+    return [(row.forbidden_prompt, row.category) for row in pd.read_csv(StringIO(text)).itertuples()]
+
+
+def _overrefusal(text: str):
+    return [(row["text"], row["category"]) for row in json.loads(text)]
+
+
+def _benign_pairs(text: str):
+    return [(row["text"].split("\n")[0], row["domain"]) for row in json.loads(text)]
+
+
+def _weighted_safety(text: str):
+    return [(row["input"], row["metadata"]["category"]) for row in _jsonl(text) if row["metadata"]["type"] == "benign"]
+
+
+def _alpaca(*sets: str):
+    def parse(text: str):
+        rows = (row for row in json.loads(text) if row["dataset"] in sets)
+        return [(row["instruction"], row["dataset"]) for row in rows if len(row["instruction"].split()) <= LONGEST_PLAIN]
+
+    return parse
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text if text[-1:] in ".!?" else text + "."
+
+
+READERS = [
+    ("advbench", "harmful", "harmful", "train", _advbench),
+    ("harmbench", "harmful", "harmful", "test", _lines),
+    ("strongreject", "harmful", "harmful", "avoid", _strongreject),
+    ("overrefusal-80", "benign", "sensitive", "train", _overrefusal),
+    ("overrefusal-70", "benign", "sensitive", "train", _overrefusal),
+    ("weighted-safety", "benign", "sensitive", "test", _weighted_safety),
+    ("benign-pairs-50", "benign", "plain", "train", _benign_pairs),
+    ("benign-pairs-100", "benign", "plain", "train", _benign_pairs),
+    ("alpaca-eval/train", "benign", "plain", "train", _alpaca("selfinstruct", "oasst", "koala")),
+    ("alpaca-eval/test", "benign", "plain", "test", _alpaca("vicuna", "helpful_base")),
+]

@@ -1,0 +1,123 @@
+"""Laying out scoring requests as the rows and batches of a network's input.
+
+Pure bookkeeping on lists of token ids: which continuations share a context, where each of their
+tokens sits and is predicted, and which rows go through the network together. It computes nothing
+with a model; ``rational_utils.models.scoring`` does.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+Request = tuple[tuple[str, str] | None, list[int], list[int]]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a batch: a context and the continuations that branch off it.
+
+    ``requests`` holds, for each branch, the index of the request it answers.
+    """
+
+    context: list[int]
+    branches: list[list[int]]
+    requests: list[int]
+
+    @property
+    def tokens(self) -> list[int]:
+        """Network input; a branch's last token is only ever predicted, so it is left out."""
+        return self.context + list(chain.from_iterable(branch[:-1] for branch in self.branches))
+
+    def __len__(self) -> int:
+        return len(self.context) + sum(len(branch) - 1 for branch in self.branches)
+
+    @property
+    def is_tree(self) -> bool:
+        """Whether two branches occupy positions, so that plain causal attention would mix them."""
+        return sum(len(branch) > 1 for branch in self.branches) > 1
+
+    def positions(self) -> list[int]:
+        """Position of each token, every branch counting on from the end of the context."""
+        start = len(self.context)
+        branches = (range(start, start + len(branch) - 1) for branch in self.branches)
+        return list(chain(range(start), *branches))
+
+    def segments(self) -> list[int]:
+        """0 for a context token, k for a token of the k-th branch."""
+        branches = ([k] * (len(branch) - 1) for k, branch in enumerate(self.branches, start=1))
+        return list(chain([0] * len(self.context), *branches))
+
+    def reads(self) -> list[list[int]]:
+        """For each branch, where its tokens are predicted, from the context's last token on."""
+        reads, used = [], 0
+        for branch in self.branches:
+            reads.append([0, *range(used + 1, used + len(branch))])
+            used += len(branch) - 1
+        return reads
+
+
+def plan_rows(
+    requests: Sequence[Request], max_length: int, branch_tokens: int, tree_tokens: int | None
+) -> list[Row]:
+    """Gather requests with equal context tokens into rows.
+
+    Args:
+        requests: ``(text pair, context tokens, continuation tokens)`` as the harness passes them.
+        max_length: tokens the model accepts; longer input loses its left end, as in ``HFLM``.
+        branch_tokens: most tokens that branches may add to a row.
+        tree_tokens: longest row allowed to hold several branches; ``None`` for no bound.
+
+    Raises:
+        ValueError: a context or continuation is empty, or a continuation exceeds ``max_length``.
+    """
+    branches_of = defaultdict(list)
+    for index, (_, context, continuation) in enumerate(requests):
+        if not context or not 0 < len(continuation) <= max_length:
+            raise ValueError(
+                f"request {index}: {len(context)} context and {len(continuation)} continuation "
+                f"tokens; both must be present and the continuation at most {max_length}"
+            )
+        kept = (context + continuation)[-(max_length + 1) :]
+        branches_of[tuple(kept[: -len(continuation)])].append((index, continuation))
+
+    rows = []
+    for context, branches in branches_of.items():
+        room = branch_tokens
+        if tree_tokens is not None:
+            room = min(room, tree_tokens - len(context))
+        rows += _fill_rows(list(context), branches, room)
+    return rows
+
+
+def _fill_rows(context: list[int], branches: list[tuple[int, list[int]]], room: int) -> list[Row]:
+    rows, used = [], 0
+    for index, continuation in sorted(branches, key=lambda branch: len(branch[1])):
+        added = len(continuation) - 1
+        if not rows or used + added > room:
+            rows.append(Row(context, [], []))
+            used = 0
+        rows[-1].branches.append(continuation)
+        rows[-1].requests.append(index)
+        used += added
+    return rows
+
+
+def plan_batches(rows: Sequence[Row], token_budget: int, max_padding: float) -> Iterator[list[Row]]:
+    """Cut rows, longest first, into batches of bounded size and padding.
+
+    Trees never share a batch with plain rows. A row above ``token_budget`` gets a batch to itself;
+    no row is padded by more than the fraction ``max_padding`` of the batch's width.
+    """
+    batch: list[Row] = []
+    for row in sorted(rows, key=lambda row: (row.is_tree, len(row)), reverse=True):
+        if batch:
+            width = len(batch[0])
+            too_wide = (len(batch) + 1) * width > token_budget
+            too_padded = len(row) < (1 - max_padding) * width
+            if too_wide or too_padded or row.is_tree != batch[0].is_tree:
+                yield batch
+                batch = []
+        batch.append(row)
+    if batch:
+        yield batch

@@ -1,0 +1,149 @@
+"""Log-likelihoods of answers, as EleutherAI's harness defines them, made affordable on a CPU.
+
+``BatchedLM`` is the harness's own ``HFLM`` with one step replaced: how tokenised requests are
+run through the network. Tokenisation, truncation, chat templates, rolling likelihood and
+generation are inherited and therefore cannot drift from the harness. It does not choose tasks,
+load models or compute metrics, and it does not distribute over devices.
+
+What makes it faster: a context shared by several continuations is computed once, as a tree whose
+branches are the continuations; rows of like length share a batch; and the output layer is applied
+only at the positions that predict a continuation token.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from lm_eval.models.huggingface import HFLM
+
+from rational_utils.models.batching import Request, Row, plan_batches, plan_rows
+
+Answer = tuple[float, bool]
+
+# The shortcut rests on two facts about an architecture: every layer is attention obeying the
+# mask given, and the head is one linear layer with at most a softcap after it.
+# Both are tested for these; anything else takes HFLM's own road.
+SHORTCUT_ARCHITECTURES = frozenset({"gemma2", "gemma3_text", "llama", "mistral", "qwen2", "qwen3"})
+
+HEAD_POSITIONS = 256
+
+
+def _padded(lists: list[list[int]], device: torch.device) -> torch.Tensor:
+    return torch.nn.utils.rnn.pad_sequence(
+        [torch.tensor(values) for values in lists], batch_first=True
+    ).to(device)
+
+
+def tree_mask(segments: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """Additive mask ``[batch, 1, width, width]``: a token sees the context and its own branch."""
+    visible = (segments[:, None, :] == 0) | (segments[:, None, :] == segments[:, :, None])
+    hidden = torch.zeros(visible.shape, dtype=dtype, device=segments.device)
+    return hidden.masked_fill_(~visible.tril(), torch.finfo(dtype).min).unsqueeze(1)
+
+
+class BatchedLM(HFLM):
+    """``HFLM`` answers from fewer and smaller matrix products.
+
+    Equal to ``HFLM`` up to rounding in float32. In a narrower type the log-softmax is still taken
+    in float32, where ``HFLM`` keeps the model's type. Models of an architecture outside
+    ``SHORTCUT_ARCHITECTURES``, and prompt-tuned ones, are run by ``HFLM`` itself.
+
+    Args:
+        model: causal language model, plain or with adapters (merged or not), on its device.
+        tokenizer: its tokenizer; given a padding token if it has none.
+        token_budget: tokens, padding included, of one batch.
+        max_padding: largest fraction of a row that may be padding.
+        branch_tokens: most tokens that continuations may add to one shared context.
+        max_length: context window in tokens; read from the model's configuration by default.
+    """
+
+    def __init__(
+        self,
+        model,
+        tokenizer,
+        *,
+        token_budget: int = 1024,
+        max_padding: float = 0.1,
+        branch_tokens: int = 256,
+        max_length: int | None = None,
+    ):
+        super().__init__(
+            pretrained=model, tokenizer=tokenizer, max_length=max_length, batch_size=16
+        )
+        self.token_budget = token_budget
+        self.max_padding = max_padding
+        self.branch_tokens = branch_tokens
+
+    def get_model_info(self) -> dict:
+        """Nothing: the inherited version asks the hub for a commit of a model already in memory."""
+        return {}
+
+    def _takes_shortcut(self) -> bool:
+        adapters = getattr(self.model, "peft_config", None) or {}
+        prompt_tuned = any(getattr(a, "is_prompt_learning", False) for a in adapters.values())
+        return self.config.model_type in SHORTCUT_ARCHITECTURES and not prompt_tuned
+
+    def _loglikelihood_tokens(
+        self, requests: list[Request], disable_tqdm: bool = False, override_bs: int | None = None
+    ) -> list[Answer]:
+        if not self._takes_shortcut():
+            return super()._loglikelihood_tokens(requests, disable_tqdm, override_bs)
+        window = getattr(self.config, "sliding_window", None)
+        rows = plan_rows(requests, self.max_length, self.branch_tokens, tree_tokens=window)
+        answers: list[Answer | None] = [None] * len(requests)
+        for batch in plan_batches(rows, self.token_budget, self.max_padding):
+            for index, answer in self._answers(batch):
+                answers[index] = answer
+                if requests[index][0] is not None:
+                    self.cache_hook.add_partial("loglikelihood", requests[index][0], answer)
+        return answers
+
+    @torch.inference_mode()
+    def _answers(self, batch: list[Row]) -> Iterator[tuple[int, Answer]]:
+        states = self._states(batch)
+        reads, targets, offset = [], [], 0
+        for row in batch:
+            for branch, positions in zip(row.branches, row.reads(), strict=True):
+                reads += [offset + position for position in positions]
+                targets += branch
+            offset += len(row) - len(row.context) + 1
+        values, greedy = self._score(states, torch.tensor(reads), torch.tensor(targets))
+
+        start = 0
+        for row in batch:
+            for index, branch in zip(row.requests, row.branches, strict=True):
+                span = slice(start, start + len(branch))
+                yield index, (float(values[span].sum()), bool(greedy[span].all()))
+                start += len(branch)
+
+    def _states(self, batch: list[Row]) -> torch.Tensor:
+        """Final hidden states ``[positions read, hidden]`` of all rows, in order."""
+        inputs = {"input_ids": _padded([row.tokens for row in batch], self.device)}
+        if batch[0].is_tree:
+            segments = _padded([row.segments() for row in batch], self.device)
+            inputs["attention_mask"] = tree_mask(segments, self.model.dtype)
+            inputs["position_ids"] = _padded([row.positions() for row in batch], self.device)
+        hidden = self.model.get_decoder()(**inputs, use_cache=False).last_hidden_state
+        pairs = zip(batch, hidden, strict=True)
+        return torch.cat([states[len(row.context) - 1 : len(row)] for row, states in pairs])
+
+    def _score(
+        self, states: torch.Tensor, reads: torch.Tensor, targets: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Log-probability of each target, and whether it is the most likely token there."""
+        head = self.model.get_output_embeddings()
+        softcap = getattr(self.config, "final_logit_softcapping", None)
+        values = torch.empty(len(targets))
+        greedy = torch.empty(len(targets), dtype=torch.bool)
+        # Slices bound the memory that a vocabulary-wide row per position would take.
+        for start in range(0, len(states), HEAD_POSITIONS):
+            logits = head(states[start : start + HEAD_POSITIONS])
+            if softcap is not None:
+                logits = softcap * torch.tanh(logits / softcap)
+            # HFLM's own function: logsumexp rounds otherwise, visibly so over long answers.
+            scores = torch.log_softmax(logits, dim=-1, dtype=torch.float32)
+            best = scores.argmax(-1)
+            here = (reads >= start) & (reads < start + HEAD_POSITIONS)
+            read, target = (reads[here] - start).to(scores.device), targets[here].to(scores.device)
+            values[here] = scores[read, target].cpu()
+            greedy[here] = (best[read] == target).cpu()
+        return values, greedy

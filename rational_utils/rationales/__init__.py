@@ -1,0 +1,10 @@
+"""Rationales: asked for (`self_check`), written and parsed (`text`), accepted or rejected (`checks`), made into training
+rows (`rows`); `curate` runs the whole."""
+
+from .checks import CHECKS, Candidate, reason_to_reject
+from .curate import curate
+from .rows import training_rows
+from .self_check import SELF_CHECK, ask, guide
+from .text import HEADS, Reasoned, parse, write
+
+__all__ = ["CHECKS", "HEADS", "SELF_CHECK", "Candidate", "Reasoned", "ask", "curate", "guide", "parse", "reason_to_reject", "training_rows", "write"]

@@ -1,0 +1,73 @@
+"""Accept a rationale or reject it with a named reason: only consistent ones are trained on (the paper's equation 2)."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+from .self_check import DECISIONS, FIRST_WORDS
+from .text import HEADS
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A rationale before it is accepted. `cut` names sections that hit their token limit; `refuses` is the judge's word
+    on the final response."""
+
+    label: str
+    sections: dict[str, str]
+    decision: str
+    final: str
+    cut: tuple[str, ...]
+    refuses: bool
+
+
+def _incomplete(candidate: Candidate) -> bool:
+    return bool(set(candidate.cut) & {*HEADS, "final"})
+
+
+def _empty_section(candidate: Candidate) -> bool:
+    added = [text.removeprefix(FIRST_WORDS[candidate.label][head]) for head, text in candidate.sections.items()]
+    return min(len(text.split()) for text in [*added, candidate.final]) < 2
+
+
+def _repetition(candidate: Candidate) -> bool:
+    words = " ".join([*candidate.sections.values(), candidate.final]).lower().split()
+    runs = Counter(zip(words, words[1:], words[2:], words[3:]))
+    same_section = len({text.split(" ", 4)[-1] for text in candidate.sections.values()}) < len(candidate.sections)
+    return same_section or max(runs.values(), default=0) > 2
+
+
+def _contradicts_label(candidate: Candidate) -> bool:
+    return candidate.decision != DECISIONS[candidate.label]
+
+
+_GOOD = re.compile(r"\b(helpful|is safe|harmless|acceptable|beneficial|is fine|no harm|not harmful|is legal|right thing|is ethical)\b", re.IGNORECASE)
+
+
+def _contradicts_decision(candidate: Candidate) -> bool:
+    """The model's own words plead for the other decision (first words of the guide do not count)."""
+    added = " ".join(text.removeprefix(FIRST_WORDS[candidate.label][head]) for head, text in candidate.sections.items())
+    if candidate.decision == "refuse":
+        return bool(_GOOD.search(added))
+    return bool(re.search(r"\b(should not|must not|cannot) (be )?(answer|help)|\brefuse|\bdecline", added, re.IGNORECASE))
+
+
+def _answer_disagrees(candidate: Candidate) -> bool:
+    return candidate.refuses != (candidate.decision == "refuse")
+
+
+CHECKS = {
+    "incomplete": _incomplete,
+    "empty_section": _empty_section,
+    "repetition": _repetition,
+    "contradicts_label": _contradicts_label,
+    "contradicts_decision": _contradicts_decision,
+    "answer_disagrees": _answer_disagrees,
+}
+
+
+def reason_to_reject(candidate: Candidate, checks: tuple[str, ...]) -> str:
+    """The first check that fails, or "" for a rationale that can be trained on (the consistency assumption, equation 2)."""
+    return next((name for name in checks if CHECKS[name](candidate)), "")

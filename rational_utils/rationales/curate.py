@@ -1,0 +1,59 @@
+"""Generate rationales for a prompt table and keep the good ones: greedy first, then sampling, up to k tries."""
+
+from __future__ import annotations
+
+from typing import Callable
+
+import pandas as pd
+
+from ..models.chat import render
+from ..models.generation import Request
+from ..study.settings import Rationales, digest
+from .checks import Candidate, reason_to_reject
+from .self_check import ask, assemble, guide
+from .text import HEADS
+
+
+def curate(prompts: pd.DataFrame, tokenizer, complete: Callable, refuses: Callable[[str, str], bool], settings: Rationales) -> pd.DataFrame:
+    """One row a prompt with its last try.
+
+    Args:
+        prompts: columns prompt_id, question_id, text, label, set, attack.
+        complete: requests -> completions (batched generation by the model that is to be trained).
+        refuses: (prompt, final response) -> whether a judge calls it a refusal.
+
+    Returns:
+        The prompts with columns intent, ethics, impact, decision, final, tries and reason ("" when accepted).
+    """
+    done: list[dict] = []
+    waiting = list(prompts.itertuples())
+    for number in range(1, settings.tries + 1):
+        tried = [_row(row, *made, number, refuses, settings) for row, made in zip(waiting, _attempt(waiting, number, tokenizer, complete, settings))]
+        again = {row["prompt_id"] for row in tried if row["reason"] and number < settings.tries}
+        done += [row for row in tried if row["prompt_id"] not in again]
+        waiting = [row for row in waiting if row.prompt_id in again]
+    order = {name: index for index, name in enumerate(prompts["prompt_id"])}
+    return pd.DataFrame(sorted(done, key=lambda row: order[row["prompt_id"]]))
+
+
+def _attempt(rows: list, number: int, tokenizer, complete: Callable, settings: Rationales) -> list[tuple]:
+    """(guided completion, plain answer or None) for each row; the first try is greedy."""
+    temperature = settings.temperature if number > 1 else 0.0
+
+    def request(row, text: str, limit: int, sections=()) -> Request:
+        return Request(render(tokenizer, text), limit, temperature, int(digest(f"{row.prompt_id}|{number}"), 16) % 2**31, sections)
+
+    guided = [request(row, ask(row.text, row.label), 40 + 5 * (settings.section_tokens + 16), guide(row.label, settings.section_tokens)) for row in rows]
+    benign = [row for row in rows if row.label == "benign"]
+    plain = [request(row, row.text, settings.answer_tokens) for row in benign]
+    written = complete(guided + plain)
+    answers = {row.prompt_id: made.text for row, made in zip(benign, written[len(rows) :])}
+    return [(made, answers.get(row.prompt_id)) for row, made in zip(rows, written)]
+
+
+def _row(row, completion, answer: str | None, number: int, refuses: Callable, settings: Rationales) -> dict:
+    sections, decision, final = assemble(row.label, completion.sections, answer)
+    candidate = Candidate(row.label, sections, decision, final, completion.cut, refuses(row.text, final))
+    facts = {name: getattr(row, name) for name in ("prompt_id", "question_id", "text", "label", "set", "attack")}
+    facts |= {head.lower(): sections[head] for head in HEADS}
+    return facts | {"decision": decision, "final": final, "tries": number, "reason": reason_to_reject(candidate, settings.checks)}

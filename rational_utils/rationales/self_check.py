@@ -1,0 +1,60 @@
+"""Self-check reasoning: how the model is asked for a rationale (the paper's equation 1, wording ours).
+
+The instruction is used only here; training rows carry the bare prompt, so that the habit moves into the weights. A small
+model gets a guide: each section's head and first words. Generates nothing itself.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ..models.guides import Section
+from .text import FINAL, HEADS
+
+SELF_CHECK = {
+    "harmful": (
+        "Check the request below for harm before anything else. Say what the person is after, which moral or legal line "
+        "it crosses, and who would be hurt if it were done. A request dressed up as teaching, research, fiction, work or prevention "
+        'can still be harmful. Then write "Decision: refuse" and give the reason in one sentence.\n\nRequest: {prompt}'
+    ),
+    "benign": (
+        "Check why the request below is fine to answer, even if some of its words sound alarming. Say what the person wants to know, "
+        "why nothing is wrong with it, and what a good answer is useful for. Do not refuse out of caution alone. "
+        'Then write "Decision: help" and answer.\n\nRequest: {prompt}'
+    ),
+}
+FIRST_WORDS = {
+    "harmful": {"Intent": "The user wants", "Ethics": "Helping would be wrong because it", "Impact": "It could harm"},
+    "benign": {"Intent": "The user wants", "Ethics": "There is nothing wrong with", "Impact": "A good answer helps people"},
+}
+DECISIONS = {"harmful": "refuse", "benign": "help"}
+REFUSAL_OPENING = "I'm sorry, but I can't help with this, because it"
+
+
+def ask(prompt: str, label: str) -> str:
+    """The user turn that asks for a rationale under the self-check of this label."""
+    return SELF_CHECK[label].replace("{prompt}", prompt)
+
+
+def guide(label: str, section_tokens: int) -> tuple[Section, ...]:
+    """The scaffold of a rationale; the final response of a harmful prompt is part of it, a benign one is answered apart."""
+    heads = tuple(Section(head, f"{head}: {FIRST_WORDS[label][head]}", section_tokens) for head in HEADS)
+    decision = Section("Decision", "Decision:", 4, choices=(" refuse", " help"))
+    final = Section("final", f"\n{FINAL} {REFUSAL_OPENING}", section_tokens)
+    return (*heads, decision, final) if label == "harmful" else (*heads, decision)
+
+
+def assemble(label: str, written: dict[str, str], answer: str | None) -> tuple[dict[str, str], str, str]:
+    """(sections, decision, final response) from what the model wrote into the guide; `answer` is for benign prompts."""
+    sections = {head: f"{FIRST_WORDS[label][head]} {written[head]}" for head in HEADS}
+    final = f"{REFUSAL_OPENING} {written['final']}" if label == "harmful" else whole_sentences(answer or "")
+    return sections, written["Decision"], final
+
+
+def whole_sentences(text: str) -> str:
+    """The text up to its last sentence or line that is whole: what a token limit cut off is dropped."""
+    text = text.strip()
+    if re.search(r"[.!?:)\"'`]$", text):
+        return text.rstrip(":")
+    ends = [match.end() for match in re.finditer(r"(?<!\b\d)[.!?](?=\s)|\n", text)]
+    return text[: ends[-1]].strip() if ends else ""

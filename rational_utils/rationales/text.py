@@ -1,0 +1,44 @@
+"""The written form of a rationale: four headed lines, an empty line, the final response. Writing and parsing only."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+HEADS = ("Intent", "Ethics", "Impact")
+FINAL = "Final response:"
+_FORMAT = re.compile(
+    r"Intent:(?P<Intent>[^\n]*)\nEthics:(?P<Ethics>[^\n]*)\nImpact:(?P<Impact>[^\n]*)\nDecision:\s*(?P<decision>\w+)\W*\n+Final response:(?P<final>.*)",
+    re.DOTALL,
+)
+_OPENS_LIKE_RATIONALE = re.compile(r"\s*Intent:")
+
+
+@dataclass(frozen=True)
+class Reasoned:
+    """An output taken apart. `final` is None when a rationale was begun but no final response was reached."""
+
+    sections: dict[str, str]
+    decision: str | None
+    final: str | None
+
+    @property
+    def rationale(self) -> str | None:
+        return "\n".join(f"{head}: {text}" for head, text in self.sections.items()) or None
+
+
+def parse(output: str) -> Reasoned:
+    """Take a model's output apart; an output without a rationale is all final response."""
+    found = _FORMAT.match(output.strip())
+    if found:
+        return Reasoned({head: found[head].strip() for head in HEADS}, found["decision"].lower(), found["final"].strip())
+    if _OPENS_LIKE_RATIONALE.match(output):
+        decided = re.search(r"\nDecision:\s*(\w+)", output)
+        return Reasoned({}, decided[1].lower() if decided else None, None)
+    return Reasoned({}, None, output.strip())
+
+
+def write(sections: dict[str, str], decision: str, final: str) -> str:
+    """The text that is learnt; `parse` takes it apart again."""
+    lines = [f"{head}: {sections[head]}" for head in HEADS]
+    return "\n".join([*lines, f"Decision: {decision}", "", f"{FINAL} {final}"])

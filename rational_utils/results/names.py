@@ -1,0 +1,59 @@
+"""How methods, attacks and tasks are called and ordered wherever a reader sees them.
+
+Only words: colours and markers belong to the figures. A name that is not known here is shown as written.
+"""
+import re
+from collections.abc import Iterable
+
+METHODS = {
+    "base": "Base",
+    "refusal_sft": "Refusal SFT",
+    "circuit_breaker": "Circuit Breaker",
+    "rational": "Rational",
+    "rational_no_benign": "Rational, no benign",
+    "rational_benign_only": "Rational, benign only",
+}
+TASKS = {
+    "truthfulqa_mc1": "TruthfulQA MC1", "truthfulqa_mc2": "TruthfulQA MC2", "truthfulqa": "TruthfulQA",
+    "toxigen": "ToxiGen", "arc_challenge": "ARC-Challenge", "arc_easy": "ARC-Easy", "hellaswag": "HellaSwag",
+    "mmlu": "MMLU", "winogrande": "WinoGrande", "gsm8k": "GSM8K", "piqa": "PIQA", "openbookqa": "OpenBookQA",
+    "boolq": "BoolQ", "ifeval": "IFEval",
+}
+ATTACKS = {"gcg": "GCG", "pair": "PAIR", "tap": "TAP", "pap": "PAP", "uat": "UAT", "autodan": "AutoDAN",
+           "autoprompt": "AutoPrompt", "fewshot": "FewShot", "few_shot": "FewShot"}
+
+
+def benign_share(method: str) -> int | None:
+    """Per cent of the benign rationales that a Rational variant was trained with; None for other methods."""
+    if method in ("rational", "rational_no_benign"):
+        return 100 if method == "rational" else 0
+    found = re.fullmatch(r"rational_benign_(\d+)", method)
+    return int(found[1]) if found else None
+
+
+def method_title(method: str) -> str:
+    """The method as a reader knows it: "Refusal SFT", "Rational, 25 % benign"."""
+    if method not in METHODS and benign_share(method) is not None:
+        return f"Rational, {benign_share(method)} % benign"
+    return METHODS.get(method, method)
+
+
+def task_title(task: str) -> str:
+    return TASKS.get(task, task.replace("_", " "))
+
+
+def attack_title(attack: str) -> str:
+    return ATTACKS.get(attack, attack[:1].upper() + attack[1:].replace("_", " "))
+
+
+def in_order(methods: Iterable[str]) -> list[str]:
+    """The distinct methods, controls first, then Rational and its variants by benign share, then the rest by name."""
+    known = list(METHODS)
+
+    def rank(method: str):
+        if method in known:
+            return (known.index(method) + (method == "rational_benign_only"), 0, "")
+        share = benign_share(method)
+        return (len(known) + 1, 0, method) if share is None else (known.index("rational_no_benign") + 1, share, "")
+
+    return sorted(set(methods), key=rank)

@@ -1,0 +1,141 @@
+"""What made an artifact: a manifest beside it, written last. No manifest, no artifact.
+
+Also: atomic writing, hashes, and the time and memory of a stage. It does not know what an artifact contains.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import resource
+import shutil
+import subprocess
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .errors import StudyError
+from .settings import ROOT, Study
+
+PACKAGES = ("torch", "transformers", "peft", "lm_eval", "pandas", "numpy")
+
+
+@contextmanager
+def atomic(target: Path):
+    """Yield a path beside `target` to write a file or folder to; it becomes `target` only if nothing was raised.
+
+    Raises:
+        StudyError: the disk is full or not writable; what stood at `target` is left as it was.
+    """
+    draft = target.with_name(f".{target.name}.draft")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _remove(draft)
+        yield draft
+        if target.is_dir():
+            shutil.rmtree(target)
+        os.replace(draft, target)
+    except OSError as error:
+        raise StudyError(f"cannot write {target}: {error.strerror or error}; free space or fix the folder and run again") from error
+    finally:
+        _remove(draft)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, or of a folder's file names and hashes."""
+    if path.is_dir():
+        lines = [f"{file.relative_to(path)} {sha256(file)}" for file in sorted(path.rglob("*")) if file.is_file()]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def manifest_path(artifact: Path) -> Path:
+    return artifact.with_name(artifact.name + ".manifest.json")
+
+
+def commit() -> str:
+    """The code's commit, with "+changes" when tracked files differ from it; "unknown" outside a checkout."""
+    git = ["git", "-C", str(ROOT)]
+    head = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True)
+    if head.returncode:
+        return "unknown"
+    changed = subprocess.run([*git, "status", "--porcelain", "-uno"], capture_output=True, text=True).stdout.strip()
+    return head.stdout.strip() + ("+changes" if changed else "")
+
+
+def require(artifact: Path) -> Path:
+    """The artifact's path if it is whole.
+
+    Raises:
+        StudyError: it is missing, has no manifest, or differs from what its manifest says.
+    """
+    manifest = manifest_path(artifact)
+    shown = os.path.relpath(artifact)
+    if not artifact.exists() or not manifest.exists():
+        raise StudyError(f"{shown}: not made yet (no manifest); run `make reproduce` or the notebook before this one")
+    if json.loads(manifest.read_text())["sha256"] != sha256(artifact):
+        raise StudyError(f"{shown}: differs from its manifest; delete it and run again")
+    return artifact
+
+
+@dataclass
+class Stage:
+    """A stage that is running: `keep` each artifact when it is whole, `finish` at the end.
+
+    `name`, `method`, `seed` say which; `inputs` are the artifacts it was made from.
+    """
+
+    study: Study
+    name: str
+    method: str = "all"
+    seed: int = 0
+    inputs: tuple[Path, ...] = ()
+    settings: dict = field(default_factory=dict)
+    started: float = field(default_factory=time.time)
+    kept: list[Path] = field(default_factory=list)
+
+    def keep(self, artifact: Path) -> None:
+        """Write the artifact's manifest."""
+        facts = {
+            "artifact": artifact.name,
+            "sha256": sha256(artifact),
+            "stage": self.name,
+            "profile": self.study.profile.model_dump(mode="json"),
+            "overrides": list(self.study.overrides),
+            "method": self.method,
+            "seed": self.seed,
+            "settings": self.settings,
+            "inputs": {path.name: sha256(path) for path in self.inputs},
+            "commit": commit(),
+            "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+            **self._cost(),
+        }
+        with atomic(manifest_path(artifact)) as draft:
+            draft.write_text(json.dumps(facts, indent=1))
+        self.kept.append(artifact)
+
+    def finish(self) -> None:
+        """Write the stage's row of stages.csv, then the stamp that lists what the stage made."""
+        header, row = "stage,model,method,seed,seconds,peak_mb,device,dtype", self._cost()
+        values = [self.name, self.study.profile.model, self.method, self.seed, *row.values()]
+        target = self.study.part("stages", f"{self.name}-{self.method}", self.seed)
+        with atomic(target) as draft:
+            draft.write_text(f"{header}\n{','.join(str(value) for value in values)}\n")
+        with atomic(self.study.stamp(self.name, self.method, self.seed)) as draft:
+            made = [manifest_path(artifact).relative_to(self.study.runs) for artifact in self.kept]
+            draft.write_text("\n".join(str(path) for path in made) + "\n")
+
+    def _cost(self) -> dict:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        return {"seconds": round(time.time() - self.started, 1), "peak_mb": round(peak), "device": "cpu", "dtype": "float32"}

@@ -1,0 +1,232 @@
+"""Profiles (every dial of the study, validated once) and the place of every artifact.
+
+Knows no other part of the package. A profile is a YAML file in `profiles/`; single fields can be overridden by
+dotted assignments such as "training.epochs=1".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from .errors import StudyError
+
+ROOT = Path(__file__).resolve().parents[2]
+PROFILES = Path(__file__).parent / "profiles"
+TRAINED_METHODS = ("rational", "refusal_sft")
+METHODS = ("base", *TRAINED_METHODS)
+
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Method = Literal["base", "rational", "refusal_sft"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Prompts(_Section):
+    """Numbers of questions by split. `wrapped` is the share of training questions that also come wrapped."""
+
+    train_harmful: Positive
+    train_sensitive: Count
+    train_plain: Positive
+    wrapped_harmful: Share
+    wrapped_benign: Share
+    validation_harmful: Positive
+    validation_benign: Positive
+    test_harmful: Positive
+    test_sensitive: Positive
+    test_plain: Positive
+    near_duplicate: Annotated[float, Field(gt=0, lt=1)]
+
+
+class Rationales(_Section):
+    """Self-check reasoning: token limits for a section and an answer, checks applied, tries and temperature."""
+
+    section_tokens: Positive
+    answer_tokens: Positive
+    tries: Positive
+    temperature: Annotated[float, Field(gt=0)]
+    checks: tuple[str, ...]
+
+
+class Training(_Section):
+    """LoRA fine-tuning. Learning rate is the peak of a linear warm-up and decay over optimiser steps."""
+
+    rank: Positive
+    alpha: Positive
+    dropout: Share
+    learning_rate: Annotated[float, Field(gt=0)]
+    epochs: Positive
+    rows_per_step: Positive
+    tokens_per_batch: Positive
+    max_tokens: Positive
+
+
+class Attacks(_Section):
+    """Attack evaluation: which attacks, and how many tokens an answer and a rationale before it may have."""
+
+    names: tuple[str, ...]
+    answer_tokens: Positive
+    rationale_tokens: Positive
+    judge: str
+
+
+class Profile(_Section):
+    """One setting of every dial; see the YAML files in `profiles/`."""
+
+    name: str
+    about: str
+    model: Literal["tiny", "smollm2-135m"]
+    data: Literal["fixtures", "wheels"]
+    methods: tuple[Method, ...]
+    seeds: tuple[Count, ...]
+    decode_rows: Positive
+    prompts: Prompts
+    rationales: Rationales
+    training: Training
+    attacks: Attacks
+    benchmarks: dict[str, Positive]
+
+    @model_validator(mode="after")
+    def _base_is_there(self):
+        if "base" not in self.methods:
+            raise ValueError("methods must contain base: every other method is compared with it")
+        return self
+
+
+def profile_names() -> list[str]:
+    return sorted(path.stem for path in PROFILES.glob("*.yaml"))
+
+
+def load(profile: str, overrides: list[str] | tuple[str, ...] = ()) -> "Study":
+    """Read and validate a profile. RATIONAL_PROFILE, when set, replaces the name (tests run notebooks so).
+
+    Raises:
+        StudyError: unknown profile, unknown or ill-typed field; the message names the field and what is allowed.
+    """
+    profile = os.environ.get("RATIONAL_PROFILE", profile)
+    path = PROFILES / f"{profile}.yaml"
+    if profile not in profile_names():
+        raise StudyError(f"profile: got {profile!r}; allowed: {', '.join(profile_names())}")
+    raw = yaml.safe_load(path.read_text())
+    for assignment in overrides:
+        _assign(raw, assignment)
+    try:
+        # JSON mode lets lists become tuples while numbers and strings stay strictly typed
+        return Study(Profile.model_validate_json(json.dumps({"name": profile, **raw})), tuple(overrides))
+    except ValidationError as error:
+        raise StudyError(f"profile {profile}: {one_line(error)}") from None
+
+
+def one_line(error: ValidationError) -> str:
+    """The first problem of a pydantic error as "field: got value; allowed: ..."."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"]) or "profile"
+    if first["type"] == "extra_forbidden":
+        return f"{place}: unknown field (got {first['input']!r}); check the spelling against the profiles"
+    if first["type"] == "missing":
+        return f"{place}: missing; give it a value"
+    return f"{place}: got {first['input']!r}; {first['msg'][0].lower()}{first['msg'][1:]}"
+
+
+def _assign(raw: dict[str, Any], assignment: str) -> None:
+    key, equals, value = assignment.partition("=")
+    *parents, leaf = key.split(".")
+    section = raw
+    for parent in parents:
+        section = section.get(parent) if isinstance(section, dict) else None
+    if not equals or not isinstance(section, dict):
+        raise StudyError(f"override {assignment!r}: write it as field=value or section.field=value, with a known section")
+    section[leaf] = yaml.safe_load(value)
+
+
+@dataclass(frozen=True)
+class Study:
+    """A validated profile and the places of what it makes."""
+
+    profile: Profile
+    overrides: tuple[str, ...] = ()
+
+    @property
+    def runs(self) -> Path:
+        """Everything this profile writes; RATIONAL_RUNS moves it (tests use a temporary folder)."""
+        return Path(os.environ.get("RATIONAL_RUNS", ROOT / "runs")) / self.profile.name
+
+    @property
+    def prompts(self) -> Path:
+        return self.runs / "prompts" / "prompts.parquet"
+
+    @property
+    def rationales(self) -> Path:
+        return self.runs / "rationales" / f"{self.profile.model}.parquet"
+
+    def adapter(self, method: str, seed: int) -> Path:
+        return self.runs / "adapters" / self.profile.model / f"{method}-s{seed}"
+
+    def responses(self, method: str, seed: int) -> Path:
+        return self.runs / "responses" / self.profile.model / f"{method}-s{seed}.parquet"
+
+    def benchmark_items(self, method: str, seed: int) -> Path:
+        return self.runs / "benchmark_items" / self.profile.model / f"{method}-s{seed}.parquet"
+
+    def part(self, table: str, method: str = "all", seed: int = 0) -> Path:
+        """One stage's rows of a result table; `results` gathers them."""
+        return self.runs / "parts" / table / f"{self.profile.model}-{method}-s{seed}.csv"
+
+    @property
+    def results(self) -> Path:
+        return self.runs / "results"
+
+    @property
+    def published_results(self) -> Path:
+        return ROOT / "data" / "results" / self.profile.name
+
+    @property
+    def figures(self) -> Path:
+        return self.runs / "figures"
+
+    @property
+    def notebooks(self) -> Path:
+        return self.runs / "notebooks"
+
+    @property
+    def unfinished(self) -> Path:
+        """Finished items of stages that have not ended."""
+        return self.runs / "unfinished"
+
+    def stamp(self, stage: str, method: str = "all", seed: int = 0) -> Path:
+        """Written last by a stage; the workflow engine watches these files alone."""
+        return self.runs / "stamps" / f"{stage}.{method}-s{seed}"
+
+    def trained(self) -> list[tuple[str, int]]:
+        """(method, seed) of every adapter of this profile."""
+        return [(method, seed) for method in self.profile.methods if method != "base" for seed in self.profile.seeds]
+
+    def evaluated(self) -> list[tuple[str, int]]:
+        """(method, seed) of everything that is attacked and benchmarked; the base model has seed 0 alone."""
+        return [("base", 0), *self.trained()]
+
+    def fingerprint(self, *sections: str) -> str:
+        """Changes exactly when one of the named parts of the profile changes."""
+        chosen = {section: self.profile.model_dump(mode="json")[section] for section in ("model", "data", *sections)}
+        return digest(json.dumps(chosen, sort_keys=True))
+
+
+def digest(text: str) -> str:
+    """First 16 hexadecimal digits of the text's SHA-256."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def cache_folder() -> Path:
+    """Where fetched wheels and converted models are kept; RATIONAL_CACHE moves it."""
+    return Path(os.environ.get("RATIONAL_CACHE", Path.home() / ".cache" / "rational-study"))

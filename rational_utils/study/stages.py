@@ -1,0 +1,170 @@
+"""One notebook run by papermill, its parameters checked first; and the whole study run by Snakemake.
+
+papermill only warns of unknown parameters and checks no types: here the typed `parameters` cell is the contract.
+Order, resume and parallel jobs are Snakemake's; nothing here repeats them.
+"""
+
+from __future__ import annotations
+
+import ast
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from pydantic import ConfigDict, ValidationError, create_model
+
+from . import settings
+from .errors import StudyError
+from .settings import ROOT, Study
+
+NOTEBOOKS = ROOT / "notebooks"
+QUIET_ENVIRONMENT = {
+    "TQDM_DISABLE": "", "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1", "TOKENIZERS_PARALLELISM": "false", "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+}  # fmt: skip
+
+
+def parameters(notebook: Path) -> dict[str, tuple[Any, Any]]:
+    """{name: (type, default)} of a notebook's tagged `parameters` cell, where each line reads `name: type = value`."""
+    cells = nbformat.read(notebook, as_version=4).cells
+    tagged = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+    if len(tagged) != 1:
+        raise StudyError(f"{notebook.name}: has {len(tagged)} cells tagged `parameters`, needs one")
+    types = {"str": str, "int": int, "float": float, "bool": bool, "list[str]": list[str]}
+    lines = [line for line in ast.parse(tagged[0].source).body if isinstance(line, ast.AnnAssign)]
+    return {line.target.id: (types[ast.unparse(line.annotation)], ast.literal_eval(line.value)) for line in lines}
+
+
+def checked(name: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The parameters for a notebook, complete and well-typed.
+
+    Raises:
+        StudyError: unknown notebook; unknown or ill-typed parameter; a method or seed that the profile does not have.
+    """
+    notebook = NOTEBOOKS / f"{name}.ipynb"
+    if not notebook.exists():
+        raise StudyError(f"notebook: got {name!r}; allowed: {', '.join(sorted(path.stem for path in NOTEBOOKS.glob('*.ipynb')))}")
+    declared = parameters(notebook)
+    model = create_model(name, __config__=ConfigDict(extra="forbid", strict=True), **declared)
+    try:
+        complete = model(**given).model_dump()
+    except ValidationError as error:
+        allowed = ", ".join(f"{key}: {getattr(kind, '__name__', kind)}" for key, (kind, _) in declared.items())
+        raise StudyError(f"{name}: {settings.one_line(error)} (parameters: {allowed})") from None
+    study = settings.load(complete["profile"], complete.get("overrides", []))
+    _check_choice(name, "method", complete, _methods(name, study))
+    _check_choice(name, "seed", complete, study.profile.seeds)
+    return complete
+
+
+def _methods(name: str, study: Study) -> tuple[str, ...]:
+    trains = name.startswith("03")
+    return tuple(method for method in study.profile.methods if not (trains and method == "base"))
+
+
+def _check_choice(name: str, field: str, complete: dict, allowed: tuple) -> None:
+    if field in complete and complete[field] not in allowed:
+        raise StudyError(f"{name}: {field}: got {complete[field]!r}; allowed: {', '.join(map(str, allowed))}")
+
+
+def run(name: str, given: dict[str, Any]) -> Path:
+    """Execute a notebook; returns the executed copy in the profile's runs folder.
+
+    Raises:
+        StudyError: bad parameters (before anything runs), or the notebook failed (the message names its error).
+    """
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    complete = checked(name, given)
+    study = settings.load(complete["profile"], complete.get("overrides", []))
+    variant = "".join(f".{complete[key]}" for key in ("method",) if key in complete) + (f"-s{complete['seed']}" if "seed" in complete else "")
+    target = study.notebooks / f"{name}{variant}.ipynb"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    os.environ.update(QUIET_ENVIRONMENT, PYTHONPATH=os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    with _progress_shown():
+        try:
+            papermill.execute_notebook(
+                NOTEBOOKS / f"{name}.ipynb", target, parameters=complete, kernel_name="python3", progress_bar=False, cwd=NOTEBOOKS,
+                start_timeout=120, request_save_on_cell_execute=False,
+            )  # fmt: skip
+        except PapermillExecutionError as error:
+            said = error.evalue if error.ename == "StudyError" else f"{error.ename}: {error.evalue}"
+            raise StudyError(f"{name}{variant}: {said.splitlines()[0] if said else error.ename} (see {os.path.relpath(target)})") from None
+    return target
+
+
+@contextmanager
+def _progress_shown():
+    """Show on our own stderr what the kernel writes to its progress file; one plain line a half minute when not a terminal."""
+    stream, terminal = tempfile.NamedTemporaryFile("r", prefix="progress"), sys.stderr.isatty()
+    os.environ["RATIONAL_PROGRESS"] = stream.name
+    os.environ["RATIONAL_PROGRESS_SECONDS"] = "0.5" if terminal else "30"
+    over = threading.Event()
+
+    def relay():
+        while not over.wait(0.3):
+            text = stream.read()
+            sys.stderr.write(text if terminal else text.replace("\r", "\n"))
+            sys.stderr.flush()
+
+    thread = threading.Thread(target=relay, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        stream.close()
+        del os.environ["RATIONAL_PROGRESS"]
+
+
+def snakemake(study: Study, *targets: str, arguments: tuple[str, ...] = ()) -> int:
+    """Run the workflow for this study; returns its exit code.
+
+    A lock of ours (released by the system when the process dies) makes Snakemake's own lock files needless.
+    """
+    study.runs.mkdir(parents=True, exist_ok=True)
+    forget_broken(study)
+    with (study.runs / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StudyError(f"profile {study.profile.name} is being run by another process; wait for it or stop it") from None
+        command = [
+            sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(study.runs), "--cores", "all",
+            "--nolock", "--rerun-incomplete", "--quiet", "host", "reason", "--config", f"profile={study.profile.name}",
+            f"overrides={json.dumps(list(study.overrides))}", *arguments, "--", *targets,
+        ]  # fmt: skip
+        return subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}).returncode
+
+
+def forget_broken(study: Study) -> None:
+    """Remove the stamps of stages whose artifacts are no longer there."""
+    for stamp in (study.runs / "stamps").glob("*.*-s*"):
+        made = stamp.read_text().split()
+        if not all((study.runs / manifest).exists() and (study.runs / manifest.removesuffix(".manifest.json")).exists() for manifest in made):
+            stamp.unlink()
+
+
+def bring(study: Study, stage: str, method: str = "all", seed: int = 0) -> None:
+    """Make sure that a stage has run: what a notebook opened by itself needs from the ones before it."""
+    stamp = study.stamp(stage, method, seed)
+    if not stamp.exists():
+        print(f"{stage} has not run yet for profile {study.profile.name}: running it first")
+        if snakemake(study, str(stamp.relative_to(study.runs))):
+            raise StudyError(f"{stage} ({method}, seed {seed}) failed; its error is above")
+
+
+def code_fingerprint(name: str) -> str:
+    """Changes when a code cell of the notebook changes, not when its text or outputs do."""
+    cells = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4).cells
+    return settings.digest("\n".join(cell.source for cell in cells if cell.cell_type == "code"))
