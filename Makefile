@@ -1,0 +1,32 @@
+# make reproduce [PROFILE=quick] [SET="training.epochs=1 ..."]   the whole study, from sources to figures
+# make test                                                      unit tests, the smoke study, the notebooks
+PROFILE ?= quick
+SET ?=
+PYTHON ?= python3.11
+VENV ?= .venv
+RUN = $(VENV)/bin/python -m rational_utils
+CHOICES = --profile $(PROFILE) $(foreach change,$(SET),--set $(change))
+
+.PHONY: environment reproduce test lab publish clean
+
+environment: $(VENV)/installed
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+reproduce: environment
+	@$(RUN) reproduce $(CHOICES)
+
+test: environment
+	@$(VENV)/bin/python -m pytest tests
+
+lab: environment
+	$(VENV)/bin/jupyter lab notebooks
+
+publish: environment
+	@$(RUN) publish $(CHOICES)
+
+clean:
+	rm -rf runs/$(PROFILE)

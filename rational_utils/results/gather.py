@@ -1,0 +1,54 @@
+"""The stages' parts made into the result tables: concatenated, checked, written once."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pandas as pd
+
+from ..study.errors import StudyError
+from ..study.settings import Study
+from . import tables
+
+
+def gather(study: Study) -> None:
+    """Write every result table of the profile, and verdicts.parquet, from the parts of the runs it names.
+
+    Raises:
+        StudyError: a part is missing; the message names the table.
+    """
+    evaluated = set(study.evaluated())
+    for name in ("attacks", "benign", "benchmarks", "examples"):
+        tables.write(study.results, name, _of_runs(_parts(study, name), evaluated))
+    for name in ("rationales", "judge_agreement"):
+        tables.write(study.results, name, _parts(study, name))
+    stages = _parts(study, "stages")
+    known = [method == "all" or (method, seed) in evaluated for method, seed in zip(stages["method"], stages["seed"])]
+    tables.write(study.results, "stages", stages[known])
+    verdicts = pd.concat([pd.read_parquet(path) for path in _files(study, "verdicts", "parquet")])
+    buffer = io.BytesIO()
+    _of_runs(verdicts, evaluated).to_parquet(buffer, index=False)
+    tables.write_bytes(study.results / "verdicts.parquet", buffer.getvalue())
+    stamp = study.stamp("tables")
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    stamp.write_text("")
+
+
+def _parts(study: Study, name: str) -> pd.DataFrame:
+    return pd.concat([pd.read_csv(path, keep_default_na=False, na_values=[""]) for path in _files(study, name, "csv")], ignore_index=True)
+
+
+def _files(study: Study, name: str, suffix: str) -> list[Path]:
+    folder = study.part(name).parent
+    found = sorted(folder.glob(f"*.{suffix}"))
+    if not found:
+        raise StudyError(f"{folder.name}: no stage has written this table yet; run `make reproduce PROFILE={study.profile.name}`")
+    return found
+
+
+def _of_runs(frame: pd.DataFrame, evaluated: set[tuple[str, int]]) -> pd.DataFrame:
+    order = {run: number for number, run in enumerate(sorted(evaluated, key=lambda run: (run[0] != "base", run[0], run[1])))}
+    runs = pd.Series(list(zip(frame["method"], frame["seed"])), index=frame.index)
+    kept = frame[runs.isin(evaluated)]
+    return kept.iloc[runs[kept.index].map(order).argsort(kind="stable")].reset_index(drop=True)
