@@ -20,7 +20,7 @@ from .names import in_order, method_title, task_title
 from .statistics import over_seeds
 
 __all__ = ["figure1", "figure2", "figure3", "figure4", "figure_asr", "save"]
-SAFETY_TASKS = "truthful|toxi"
+SAFETY_TASKS = "truthful|toxi|fact_pairs"
 ROW = 0.27  # inches a method
 TASK = ["task", "mode", "metric"]
 

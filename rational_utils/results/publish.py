@@ -1,0 +1,89 @@
+"""Copy what a run made to the places that are committed: tables, figures, executed notebooks, the README's tables."""
+
+from __future__ import annotations
+
+import shutil
+
+import nbformat
+import pandas as pd
+
+from ..study import stages
+from ..study.errors import StudyError
+from ..study.settings import ROOT, Study
+from . import display, tables
+from .names import method_title
+from .statistics import pooled_asr
+
+SHOWN_METHOD = "rational"
+
+
+def publish(study: Study) -> None:
+    """Publish a finished run.
+
+    Raises:
+        StudyError: the run is not finished, or it is the smoke profile, whose numbers are noise.
+    """
+    if study.profile.name == "smoke":
+        raise StudyError("publish: the smoke profile's numbers are noise; publish another profile")
+    if not study.stamp("07_figures").exists():
+        raise StudyError(f"publish: the run is not finished; run `make reproduce PROFILE={study.profile.name}` first")
+    _copy(study.results, study.published_results)
+    _copy(study.figures, ROOT / "figures")
+    for notebook in sorted(stages.NOTEBOOKS.glob("*.ipynb")):
+        _take_outputs(notebook, _executed(study, notebook.stem))
+    display.update_readme(ROOT / "README.md", {"results": results_block(study), "cost": cost_block(study)})
+
+
+def _copy(source, target) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    for path in source.iterdir():
+        if path.is_file() and not path.name.endswith(".manifest.json"):
+            shutil.copyfile(path, target / path.name)
+
+
+def _executed(study: Study, name: str):
+    found = [study.notebooks / f"{name}.ipynb", study.notebooks / f"{name}.{SHOWN_METHOD}-s0.ipynb"]
+    return next(path for path in found if path.exists())
+
+
+def _take_outputs(notebook, executed) -> None:
+    """Put an executed copy's outputs into the committed notebook; parameters stay the defaults, stderr is left out."""
+    source, run = nbformat.read(notebook, as_version=4), nbformat.read(executed, as_version=4)
+    ran = {cell.id: cell for cell in run.cells}
+    for cell in source.cells:
+        if cell.cell_type == "code" and cell.id in ran:
+            cell.outputs = [output for output in ran[cell.id].outputs if output.get("name") != "stderr"]
+            cell.execution_count = ran[cell.id].execution_count
+            for output in cell.outputs:
+                if "execution_count" in output:
+                    output.execution_count = cell.execution_count
+    nbformat.write(source, notebook)
+
+
+def results_block(study: Study) -> str:
+    """Pooled attack success and over-refusal by method, as Markdown."""
+    verdicts = pd.read_parquet(study.results / "verdicts.parquet")
+    rows = []
+    for method, answers in verdicts.groupby("method", sort=False):
+        harmful, benign = answers[answers["set"] == "harmful"], answers[answers["set"] != "harmful"]
+        one_seed = harmful[harmful["seed"] == harmful["seed"].min()]
+        pooled = pooled_asr(one_seed)
+        rows.append({
+            "method": method_title(method),
+            "attack success, pooled": f"{pooled.rate:.1%} [{pooled.low:.1%}, {pooled.high:.1%}]",
+            "responses (questions)": f"{pooled.n} ({pooled.clusters})",
+            "incoherent": f"{(one_seed['verdict'] == 'incoherent').mean():.1%}",
+            "over-refusal": f"{(benign['verdict'] == 'refusal').mean():.1%} (n={len(benign)})",
+        })  # fmt: skip
+    about = f"Profile `{study.profile.name}`, model `{study.profile.model}`, seed {study.profile.seeds[0]}; 95 % intervals by bootstrap over questions."
+    return f"{about}\n\n{display.to_markdown(pd.DataFrame(rows))}"
+
+
+def cost_block(study: Study) -> str:
+    """Measured time and memory of the run's stages, in one sentence."""
+    stages_table = tables.read(study.results, "stages")
+    minutes, memory = stages_table["seconds"].sum() / 60, stages_table["peak_mb"].max() / 1000
+    return (
+        f"The stages of the published `{study.profile.name}` run took {minutes:.0f} minutes in all on 2 CPU cores, without the environment and the start of the "
+        f"notebooks; the largest needed {memory:.1f} GB of memory."
+    )

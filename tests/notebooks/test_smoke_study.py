@@ -1,0 +1,140 @@
+"""The whole study in small: every notebook through Snakemake and papermill, its numbers read from the result files."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from rational_utils.results import tables
+from rational_utils.study import provenance, settings
+
+ROOT = Path(__file__).resolve().parents[2]
+METHODS = ["base", "rational", "refusal_sft"]
+
+
+def reproduce(runs: Path, *arguments: str, profile: str = "smoke"):
+    environment = {**os.environ, "RATIONAL_RUNS": str(runs)}
+    command = [sys.executable, "-m", "rational_utils", "reproduce", "--profile", profile, *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def study(runs):
+    made = reproduce(runs)
+    assert made.returncode == 0, made.stderr[-3000:]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RATIONAL_RUNS", str(runs))
+        yield settings.load("smoke")
+
+
+def test_it_says_where_the_results_are(study, runs):
+    made = reproduce(runs)
+    assert made.returncode == 0 and "Nothing to do" in made.stdout
+    assert "Figures:" in made.stdout and "Notebooks:" in made.stdout and "Tables:" in made.stdout
+
+
+def test_every_stage_left_an_executed_notebook(study):
+    names = {path.stem for path in study.notebooks.glob("*.ipynb")}
+    per_method = {f"{name}.{method}-s0" for name in ("04_attack_evaluation", "05_benchmark_evaluation") for method in METHODS}
+    assert names == per_method | {"01_data_curation", "02_rationale_generation", "03_lora_finetuning.rational-s0", "03_lora_finetuning.refusal_sft-s0", "07_figures"}
+
+
+def test_every_artifact_is_what_its_manifest_says(study):
+    manifests = list(study.runs.rglob("*.manifest.json"))
+    artifacts = [path.with_name(path.name.removesuffix(".manifest.json")) for path in manifests]
+    assert len(artifacts) >= 10 and all(provenance.require(artifact) for artifact in artifacts)
+
+
+def test_attack_table_counts_every_response(study):
+    attacks = tables.read(study.results, "attacks")
+    assert sorted(attacks["method"].unique()) == METHODS and set(attacks["attack"]) == set(study.profile.attacks.names)
+    assert (attacks["n"] == study.profile.prompts.test_harmful).all()
+    verdicts = pd.read_parquet(study.results / "verdicts.parquet")
+    harmful = verdicts[verdicts["set"] == "harmful"]
+    counted = harmful.groupby(["method", "attack"])["verdict"].apply(lambda column: (column == "compliance").mean())
+    assert attacks.set_index(["method", "attack"])["asr"].round(6).to_dict() == counted.round(6).to_dict()
+
+
+def test_benign_table_holds_both_sets(study):
+    benign = tables.read(study.results, "benign")
+    expected = {"sensitive": study.profile.prompts.test_sensitive, "plain": study.profile.prompts.test_plain}
+    assert benign.groupby("set")["n"].unique().map(int).to_dict() == expected
+
+
+def test_benchmarks_have_the_profile_s_items(study):
+    benchmarks = tables.read(study.results, "benchmarks")
+    assert benchmarks.groupby("task")["n"].unique().map(int).to_dict() == study.profile.benchmarks
+
+
+def test_all_rationales_were_accepted_without_checks(study):
+    rationales = tables.read(study.results, "rationales")
+    wanted = study.profile.prompts
+    assert rationales.set_index("label")["n"].to_dict() == {"harmful": wanted.train_harmful, "benign": wanted.train_sensitive + wanted.train_plain}
+
+
+def test_stage_table_has_a_row_a_stage(study):
+    stages = tables.read(study.results, "stages")
+    assert len(stages) == 1 + 1 + 2 + 3 + 3 and (stages["peak_mb"] > 0).all()
+
+
+def test_no_text_of_a_response_is_in_the_result_tables(study):
+    verdicts = pd.read_parquet(study.results / "verdicts.parquet")
+    assert not {"text", "messages", "prompt"} & set(verdicts.columns)
+
+
+def test_figures_name_their_makers(study):
+    for number in "1234":
+        made_by = json.loads((study.figures / f"figure{number}.json").read_text())
+        assert "smoke" in json.dumps(made_by) and "attacks.csv" in json.dumps(made_by)
+        assert (study.figures / f"figure{number}.png").stat().st_size > 10_000 and (study.figures / f"figure{number}.svg").exists()
+
+
+def test_only_what_depends_on_a_change_runs_again(study, runs):
+    before = {path: path.stat().st_mtime_ns for path in (study.runs / "stamps").iterdir()}
+    made = reproduce(runs, "--set", "benchmarks.mmlu_subset=3")
+    assert made.returncode == 0, made.stderr[-2000:]
+    again = {path.name.split(".")[0] for path, then in before.items() if path.stat().st_mtime_ns != then}
+    assert again == {"05_benchmark_evaluation", "tables", "07_figures"}
+    assert (tables.read(study.results, "benchmarks").query("task == 'mmlu_subset'")["n"] == 3).all()
+
+
+def test_a_lost_artifact_is_made_again(study, runs):
+    study.responses("base", 0).unlink()
+    made = reproduce(runs, "--set", "benchmarks.mmlu_subset=3")
+    assert made.returncode == 0 and study.responses("base", 0).exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--set", "training.epoch=1"], "training.epoch: unknown field"),
+        (["--set", "training.epochs=two"], "training.epochs: got 'two'"),
+        (["--set", "methods=[rational]"], "base"),
+    ],
+)
+def test_bad_settings_stop_before_anything_runs(study, runs, arguments, said):
+    before = provenance.sha256(study.results)
+    made = reproduce(runs, *arguments)
+    assert made.returncode == 2 and said in made.stderr and len(made.stderr.strip().split("\n")) == 1
+    assert provenance.sha256(study.results) == before
+
+
+def test_an_unknown_profile_is_one_line(runs):
+    made = reproduce(runs, profile="quik")
+    assert made.returncode == 2 and made.stderr.strip() == "error: profile: got 'quik'; allowed: quick, smoke"
+
+
+def test_the_notebooks_run_by_themselves(study, runs):
+    environment = {**os.environ, "RATIONAL_RUNS": str(runs), "RATIONAL_PROFILE": "smoke", "TQDM_DISABLE": "1"}
+    command = [sys.executable, "-m", "pytest", "-q", "--nbval-lax", "--nbval-cell-timeout=300", "-p", "no:cacheprovider", "notebooks"]
+    made = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert made.returncode == 0, made.stdout[-5000:]

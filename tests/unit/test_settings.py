@@ -1,0 +1,185 @@
+"""Profiles: what loads, what is refused and how it is said, and where artifacts lie."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from rational_utils.study import settings
+from rational_utils.study.errors import StudyError
+
+CHANGES = {
+    "seeds": "seeds=[3]",
+    "methods": "methods=[base]",
+    "decode_rows": "decode_rows=9",
+    "prompts": "prompts.train_plain=4",
+    "rationales": "rationales.temperature=0.7",
+    "training": "training.epochs=2",
+    "attacks": "attacks.answer_tokens=9",
+    "benchmarks": "benchmarks.mmlu_subset=5",
+}
+
+
+@pytest.fixture(autouse=True)
+def _folders(folders):
+    """RATIONAL_PROFILE unset, runs and cache temporary."""
+
+
+def refusal(profile, *overrides):
+    with pytest.raises(StudyError) as caught:
+        settings.load(profile, overrides)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize("name", settings.profile_names())
+def test_every_profile_loads_under_its_own_name(name):
+    assert settings.load(name).profile.name == name
+
+
+def test_smoke_and_quick_are_there():
+    assert {"smoke", "quick"} <= set(settings.profile_names())
+
+
+def test_unknown_profile_lists_the_known_ones():
+    message = refusal("smok")
+    assert "'smok'" in message and all(name in message for name in settings.profile_names())
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("training.epoch=3", ("training.epoch", "got 3", "unknown field")),
+        ("extra=3", ("extra", "got 3", "unknown field")),
+        ("training.epochs=two", ("training.epochs", "'two'", "integer")),
+        ("training.epochs=2.5", ("training.epochs", "2.5", "integer")),
+        ("training.epochs=0", ("training.epochs", "got 0", "1")),
+        ("training.epochs=true", ("training.epochs", "True", "integer")),
+        ("training.learning_rate=-1.0", ("training.learning_rate", "-1.0", "greater than 0")),
+        ("prompts.wrapped_benign=1.5", ("prompts.wrapped_benign", "1.5", "less than or equal to 1")),
+        ("methods=[base, rationale]", ("methods.1", "'rationale'", "'rational'", "'refusal_sft'")),
+        ("model=gpt", ("model", "'gpt'", "'tiny'", "'smollm2-135m'")),
+        ("about=7", ("about", "7", "string")),
+        ("training=3", ("training", "got 3")),
+        ("benchmarks.mmlu_subset=0", ("benchmarks.mmlu_subset", "got 0", "1")),
+    ],
+)
+def test_a_bad_field_is_named_with_its_value_and_what_is_allowed(override, said):
+    message = refusal("smoke", override)
+    assert "smoke" in message and all(part in message for part in said)
+
+
+@pytest.mark.parametrize("override", ["training.epochs", "trainings.epochs=1", "training.epochs.more=1", "about.x=1"])
+def test_a_misshapen_override_is_quoted(override):
+    assert repr(override) in refusal("smoke", override)
+
+
+def test_a_missing_field_is_named(tmp_path, monkeypatch):
+    raw = yaml.safe_load((settings.PROFILES / "smoke.yaml").read_text())
+    del raw["training"]["epochs"]
+    (tmp_path / "short.yaml").write_text(yaml.safe_dump(raw))
+    monkeypatch.setattr(settings, "PROFILES", tmp_path)
+    assert "training.epochs: missing" in refusal("short")
+
+
+def test_methods_without_base_are_refused():
+    assert "methods must contain base" in refusal("smoke", "methods=[rational]")
+
+
+@pytest.mark.xfail(strict=True, reason="bug: the message shows the whole profile instead of the field methods")
+def test_methods_without_base_are_refused_by_field():
+    message = refusal("smoke", "methods=[rational]")
+    assert "methods: got" in message and len(message) < 200
+
+
+@pytest.mark.xfail(strict=True, raises=Exception, reason="bug: yaml and json errors of an override are not StudyErrors")
+@pytest.mark.parametrize("override", ["training.epochs=[", "training.epochs=2020-01-01"])
+def test_an_override_that_is_not_a_value_is_one_line(override):
+    assert "training.epochs" in refusal("smoke", override)
+
+
+@pytest.mark.xfail(strict=True, reason="bug: the name can be overridden, and with it the runs folder")
+def test_the_name_cannot_be_overridden():
+    assert "name" in refusal("smoke", "name=../elsewhere")
+
+
+@pytest.mark.xfail(strict=True, reason="bug: an empty list of seeds is accepted, and so is a seed given twice")
+@pytest.mark.parametrize("override", ["seeds=[]", "seeds=[0, 0]"])
+def test_seeds_are_there_and_differ(override):
+    assert "seeds" in refusal("smoke", override)
+
+
+@pytest.mark.xfail(strict=True, raises=StudyError, reason="bug: yaml reads 1e-4 as a string")
+def test_a_learning_rate_may_be_written_with_an_exponent():
+    assert settings.load("smoke", ["training.learning_rate=1e-4"]).profile.training.learning_rate == 1e-4
+
+
+def test_overrides_change_their_field_alone():
+    plain = settings.load("smoke").profile.model_dump()
+    changed = settings.load("smoke", ["training.epochs=7", "methods=[base, rational]"])
+    assert changed.profile.training.epochs == 7 and changed.profile.methods == ("base", "rational")
+    assert changed.overrides == ("training.epochs=7", "methods=[base, rational]")
+    plain["training"]["epochs"], plain["methods"] = 7, ("base", "rational")
+    assert changed.profile.model_dump() == plain
+
+
+def test_the_last_override_wins():
+    assert settings.load("smoke", ["training.epochs=7", "training.epochs=8"]).profile.training.epochs == 8
+
+
+def test_the_environment_replaces_the_profile(monkeypatch):
+    monkeypatch.setenv("RATIONAL_PROFILE", "smoke")
+    assert settings.load("quick").profile.name == "smoke"
+
+
+def test_an_unknown_profile_in_the_environment_is_refused(monkeypatch):
+    monkeypatch.setenv("RATIONAL_PROFILE", "nobody")
+    assert "'nobody'" in refusal("smoke")
+
+
+@pytest.mark.parametrize("named", CHANGES)
+@pytest.mark.parametrize("changed", CHANGES)
+def test_fingerprint_changes_exactly_with_the_named_section(changed, named):
+    before, after = settings.load("smoke"), settings.load("smoke", [CHANGES[changed]])
+    assert (before.fingerprint(named) != after.fingerprint(named)) == (changed == named)
+
+
+@pytest.mark.parametrize("override", ["model=smollm2-135m", "data=wheels"])
+def test_fingerprint_always_covers_model_and_data(override):
+    assert settings.load("smoke").fingerprint() != settings.load("smoke", [override]).fingerprint()
+
+
+def test_every_path_lies_under_the_runs_folder_and_is_its_own(study, folders):
+    arguments = ("rational", 0)
+    places = [study.prompts, study.rationales, study.results, study.figures, study.notebooks, study.unfinished]
+    places += [study.adapter(*arguments), study.responses(*arguments), study.benchmark_items(*arguments)]
+    places += [study.part("attacks", *arguments), study.part("benign", *arguments), study.stamp("03", *arguments), study.stamp("04", *arguments)]
+    places += [study.adapter("rational", 1), study.adapter("refusal_sft", 0), study.stamp("03", "rational", 1)]
+    assert study.runs == folders / "runs" / "smoke"
+    assert all(study.runs in place.parents for place in places) and len(set(places)) == len(places)
+
+
+def test_caches_follow_the_environment(folders):
+    assert settings.cache_folder() == folders / "cache"
+
+
+def test_profiles_do_not_share_a_runs_folder():
+    runs = {settings.load(name).runs for name in settings.profile_names()}
+    assert len(runs) == len(settings.profile_names())
+
+
+def test_trained_and_evaluated_methods():
+    study = settings.load("smoke", ["seeds=[1, 2]"])
+    assert study.trained() == [("refusal_sft", 1), ("refusal_sft", 2), ("rational", 1), ("rational", 2)]
+    assert study.evaluated() == [("base", 0), *study.trained()]
+
+
+def test_a_profile_cannot_be_changed_after_loading(study):
+    with pytest.raises(Exception, match="frozen"):
+        study.profile.training.epochs = 5
+
+
+def test_without_the_environment_runs_lie_in_the_checkout(monkeypatch):
+    monkeypatch.delenv("RATIONAL_RUNS")
+    assert settings.load("smoke").runs == Path(settings.ROOT) / "runs" / "smoke"
