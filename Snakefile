@@ -39,7 +39,7 @@ rule figures:
     output:
         stamp("07_figures", "all", 0),
     params:
-        code=stages.code_fingerprint("07_figures"),
+        code=stages.code_fingerprint("07_figures", "results"),
     shell:
         command("07_figures", "results_from=run")
 
@@ -48,7 +48,7 @@ rule data_curation:
     output:
         stamp("01_data_curation", "all", 0),
     params:
-        code=stages.code_fingerprint("01_data_curation"),
+        code=stages.code_fingerprint("01_data_curation", "corpus", "attacks"),
         settings=study.fingerprint("prompts"),
     shell:
         command("01_data_curation")
@@ -60,7 +60,7 @@ rule rationale_generation:
     output:
         stamp("02_rationale_generation", "all", 0),
     params:
-        code=stages.code_fingerprint("02_rationale_generation"),
+        code=stages.code_fingerprint("02_rationale_generation", "models", "rationales", "judges"),
         settings=study.fingerprint("rationales", "decode_rows"),
     threads: workflow.cores
     shell:
@@ -73,7 +73,7 @@ rule lora_finetuning:
     output:
         stamp("03_lora_finetuning"),
     params:
-        code=stages.code_fingerprint("03_lora_finetuning"),
+        code=stages.code_fingerprint("03_lora_finetuning", "models", "rationales", "training"),
         settings=study.fingerprint("training"),
     threads: workflow.cores
     shell:
@@ -87,7 +87,7 @@ rule attack_evaluation:
     output:
         stamp("04_attack_evaluation"),
     params:
-        code=stages.code_fingerprint("04_attack_evaluation"),
+        code=stages.code_fingerprint("04_attack_evaluation", "models", "rationales", "attacks", "judges"),
         settings=study.fingerprint("attacks", "decode_rows"),
     threads: workflow.cores
     shell:
@@ -100,7 +100,7 @@ rule benchmark_evaluation:
     output:
         stamp("05_benchmark_evaluation"),
     params:
-        code=stages.code_fingerprint("05_benchmark_evaluation"),
+        code=stages.code_fingerprint("05_benchmark_evaluation", "models", "benchmarks", "benchmark_rows", "harness"),
         settings=study.fingerprint("benchmarks"),
     threads: workflow.cores
     shell:

@@ -26,10 +26,10 @@ GROUPED_BY = 64
 
 @dataclass(frozen=True)
 class Request:
-    """A rendered prompt; `temperature` 0 is greedy; `guide` leads the text section by section."""
+    """A rendered prompt; `temperature` 0 is greedy; `guide` leads the text section by section and sets its own limits."""
 
     prompt: str
-    max_new_tokens: int
+    max_new_tokens: int = 0
     temperature: float = 0.0
     seed: int = 0
     guide: tuple[Section, ...] = ()
@@ -94,7 +94,7 @@ class _Row:
         return int(torch.multinomial(weights, 1, generator=self.generator))
 
     def over(self) -> bool:
-        return self.finished or len(self.ids) >= self.request.max_new_tokens
+        return self.finished or (self.script is None and len(self.ids) >= self.request.max_new_tokens)
 
     def completion(self, tokenizer) -> Completion:
         text = tokenizer.decode(self.ids, skip_special_tokens=True)

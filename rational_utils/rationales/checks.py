@@ -27,6 +27,10 @@ def _incomplete(candidate: Candidate) -> bool:
     return bool(set(candidate.cut) & {*HEADS, "final"})
 
 
+def _no_answer(candidate: Candidate) -> bool:
+    return not candidate.final.strip()
+
+
 def _empty_section(candidate: Candidate) -> bool:
     added = [text.removeprefix(FIRST_WORDS[candidate.label][head]) for head, text in candidate.sections.items()]
     return min(len(text.split()) for text in [*added, candidate.final]) < 2
@@ -59,6 +63,7 @@ def _answer_disagrees(candidate: Candidate) -> bool:
 
 
 CHECKS = {
+    "no_answer": _no_answer,
     "incomplete": _incomplete,
     "empty_section": _empty_section,
     "repetition": _repetition,

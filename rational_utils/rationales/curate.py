@@ -37,23 +37,25 @@ def curate(prompts: pd.DataFrame, tokenizer, complete: Callable, refuses: Callab
 
 
 def _attempt(rows: list, number: int, tokenizer, complete: Callable, settings: Rationales) -> list[tuple]:
-    """(guided completion, plain answer or None) for each row; the first try is greedy."""
+    """(guided completion, plain completion or None) for each row; the first try is greedy."""
     temperature = settings.temperature if number > 1 else 0.0
 
-    def request(row, text: str, limit: int, sections=()) -> Request:
+    def request(row, text: str, limit: int = 0, sections=()) -> Request:
         return Request(render(tokenizer, text), limit, temperature, int(digest(f"{row.prompt_id}|{number}"), 16) % 2**31, sections)
 
-    guided = [request(row, ask(row.text, row.label), 40 + 5 * (settings.section_tokens + 16), guide(row.label, settings.section_tokens)) for row in rows]
+    guided = [request(row, ask(row.text, row.label), sections=guide(row.label, settings.section_tokens)) for row in rows]
     benign = [row for row in rows if row.label == "benign"]
     plain = [request(row, row.text, settings.answer_tokens) for row in benign]
     written = complete(guided + plain)
-    answers = {row.prompt_id: made.text for row, made in zip(benign, written[len(rows) :])}
+    answers = {row.prompt_id: made for row, made in zip(benign, written[len(rows) :])}
     return [(made, answers.get(row.prompt_id)) for row, made in zip(rows, written)]
 
 
-def _row(row, completion, answer: str | None, number: int, refuses: Callable, settings: Rationales) -> dict:
-    sections, decision, final = assemble(row.label, completion.sections, answer)
-    candidate = Candidate(row.label, sections, decision, final, completion.cut, refuses(row.text, final))
+def _row(row, completion, plain, number: int, refuses: Callable, settings: Rationales) -> dict:
+    sections, decision, final = assemble(row.label, completion.sections, plain and plain.text)
+    cut_off = plain and not plain.finished and final == plain.text.strip()
+    cut = (*completion.cut, "final") if cut_off else completion.cut
+    candidate = Candidate(row.label, sections, decision, final, cut, refuses(row.text, final))
     facts = {name: getattr(row, name) for name in ("prompt_id", "question_id", "text", "label", "set", "attack")}
     facts |= {head.lower(): sections[head] for head in HEADS}
     return facts | {"decision": decision, "final": final, "tries": number, "reason": reason_to_reject(candidate, settings.checks)}

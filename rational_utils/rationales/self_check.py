@@ -52,9 +52,12 @@ def assemble(label: str, written: dict[str, str], answer: str | None) -> tuple[d
 
 
 def whole_sentences(text: str) -> str:
-    """The text up to its last sentence or line that is whole: what a token limit cut off is dropped."""
+    """The text up to its last sentence or line that is whole: what a token limit cut off is dropped.
+
+    A text without any such end comes back as it is.
+    """
     text = text.strip()
     if re.search(r"[.!?:)\"'`]$", text):
         return text.rstrip(":")
     ends = [match.end() for match in re.finditer(r"(?<!\b\d)[.!?](?=\s)|\n", text)]
-    return text[: ends[-1]].strip() if ends else ""
+    return text[: ends[-1]].strip() if ends else text

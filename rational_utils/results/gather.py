@@ -26,7 +26,7 @@ def gather(study: Study) -> None:
     stages = _parts(study, "stages")
     known = [method == "all" or (method, seed) in evaluated for method, seed in zip(stages["method"], stages["seed"])]
     tables.write(study.results, "stages", stages[known])
-    verdicts = pd.concat([pd.read_parquet(path) for path in _files(study, "verdicts", "parquet")])
+    verdicts = pd.concat([pd.read_parquet(path) for path in _files(study, "verdicts", "parquet")], ignore_index=True)
     buffer = io.BytesIO()
     _of_runs(verdicts, evaluated).to_parquet(buffer, index=False)
     tables.write_bytes(study.results / "verdicts.parquet", buffer.getvalue())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import fcntl
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -89,12 +90,14 @@ def run(name: str, given: dict[str, Any]) -> Path:
     variant = "".join(f".{complete[key]}" for key in ("method",) if key in complete) + (f"-s{complete['seed']}" if "seed" in complete else "")
     target = study.notebooks / f"{name}{variant}.ipynb"
     target.parent.mkdir(parents=True, exist_ok=True)
+    logging.getLogger("papermill").setLevel(logging.ERROR)  # its own, weaker check of the parameters warns of every list
+    print(f"== {name}{variant}", flush=True)
     os.environ.update(QUIET_ENVIRONMENT, PYTHONPATH=os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
     with _progress_shown():
         try:
             papermill.execute_notebook(
                 NOTEBOOKS / f"{name}.ipynb", target, parameters=complete, kernel_name="python3", progress_bar=False, cwd=NOTEBOOKS,
-                start_timeout=120, request_save_on_cell_execute=False,
+                start_timeout=120, request_save_on_cell_execute=False, extra_arguments=["--IPKernelApp.log_level=40"],
             )  # fmt: skip
         except PapermillExecutionError as error:
             said = error.evalue if error.ename == "StudyError" else f"{error.ename}: {error.evalue}"
@@ -141,7 +144,7 @@ def snakemake(study: Study, *targets: str, arguments: tuple[str, ...] = ()) -> i
             raise StudyError(f"profile {study.profile.name} is being run by another process; wait for it or stop it") from None
         command = [
             sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(study.runs), "--cores", "all",
-            "--nolock", "--rerun-incomplete", "--quiet", "host", "reason", "--config", f"profile={study.profile.name}",
+            "--nolock", "--rerun-incomplete", "--quiet", "host", "reason", "rules", "--config", f"profile={study.profile.name}",
             f"overrides={json.dumps(list(study.overrides))}", *arguments, "--", *targets,
         ]  # fmt: skip
         return subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}).returncode
@@ -164,7 +167,10 @@ def bring(study: Study, stage: str, method: str = "all", seed: int = 0) -> None:
             raise StudyError(f"{stage} ({method}, seed {seed}) failed; its error is above")
 
 
-def code_fingerprint(name: str) -> str:
-    """Changes when a code cell of the notebook changes, not when its text or outputs do."""
+def code_fingerprint(name: str, *rooms: str) -> str:
+    """Changes when a code cell of the notebook changes (not its text or outputs), or a file of the rooms it uses."""
     cells = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4).cells
-    return settings.digest("\n".join(cell.source for cell in cells if cell.cell_type == "code"))
+    code = [cell.source for cell in cells if cell.cell_type == "code"]
+    package = ROOT / "rational_utils"
+    files = [file for room in rooms for file in sorted((package / room).rglob("*.py") if (package / room).is_dir() else [package / f"{room}.py"])]
+    return settings.digest("\n".join([*code, *(file.read_text() for file in files)]))

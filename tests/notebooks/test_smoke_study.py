@@ -75,10 +75,11 @@ def test_benchmarks_have_the_profile_s_items(study):
     assert benchmarks.groupby("task")["n"].unique().map(int).to_dict() == study.profile.benchmarks
 
 
-def test_all_rationales_were_accepted_without_checks(study):
+def test_every_training_prompt_is_accounted_for(study):
     rationales = tables.read(study.results, "rationales")
     wanted = study.profile.prompts
-    assert rationales.set_index("label")["n"].to_dict() == {"harmful": wanted.train_harmful, "benign": wanted.train_sensitive + wanted.train_plain}
+    assert rationales.groupby("label")["n"].sum().to_dict() == {"harmful": wanted.train_harmful, "benign": wanted.train_sensitive + wanted.train_plain}
+    assert set(rationales["reason"].dropna()) <= {"no_answer"}
 
 
 def test_stage_table_has_a_row_a_stage(study):

@@ -48,7 +48,7 @@ def test_sampling_does_not_depend_on_the_batch(tiny):
 def test_guide_gives_heads_and_limits(tiny):
     model, tokenizer = tiny
     guide = (Section("Intent", "Intent: The user", 4), Section("Decision", "Decision:", 2, choices=(" refuse", " help")), Section("final", "Final: I", 3))
-    made = generate(model, tokenizer, [Request(chat.render(tokenizer, text), 400, guide=guide) for text in TEXTS], rows=2)
+    made = generate(model, tokenizer, [Request(chat.render(tokenizer, text), guide=guide) for text in TEXTS], rows=2)
     for one in made:
         assert one.text.startswith("Intent: The user") and "\nFinal: I" in one.text and one.finished
         assert one.sections["Decision"] in ("refuse", "help") and f"\nDecision: {one.sections['Decision']}" in one.text

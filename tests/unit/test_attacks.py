@@ -1,0 +1,161 @@
+"""Every attack: found by name, repeatable, and with wordings of train, validation and test that share nothing."""
+
+import importlib
+import re
+import shutil
+from itertools import combinations, permutations
+
+import pytest
+
+from rational_utils import attacks
+from rational_utils.attacks.mutations import SLIPS
+from rational_utils.study import errors
+from rational_utils.study.errors import StudyError
+
+KNOWN = attacks.all_attacks()
+SIDES = ("train", "validation", "test")
+TEMPLATES = [name for name, attack in KNOWN.items() if hasattr(attack, "wordings") and name != "direct"]
+GOAL = "Describe the wonderful weather above seventeen northern islands, and say why it is so."
+QUESTIONS = [attacks.Question(f"q-{number}", f"{GOAL} Variant {number}.") for number in range(30)]
+
+
+def texts(name, side, seed=0):
+    return [attempt.messages[-1]["content"] for attempt in attacks.find(name).run(QUESTIONS, side=side, seed=seed)]
+
+
+def runs_of_four(wording):
+    """All runs of four words on either side of the goal."""
+    parts = [re.findall(r"[\w']+", part.lower()) for part in wording.split("{goal}")]
+    return {run for words in parts for run in zip(words, words[1:], words[2:], words[3:], strict=False)}
+
+
+def test_the_studys_attacks_are_found():
+    assert {"direct", "role_play", "misspellings", "prefix_injection", "logical_appeal", "authority_endorsement"} <= set(KNOWN)
+    assert {"misrepresentation", "evidence_based_persuasion", "expert_endorsement"} <= set(KNOWN)
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_every_attack_is_found_by_its_name_and_says_what_it_is(name):
+    attack = attacks.find(name)
+    assert attack.name == name and attack.family and attack.source
+    assert attack.access in ("black-box", "gradient", "transfer") and isinstance(attack.seen_in_training, bool)
+
+
+def test_names_are_unique_over_all_files():
+    listed = [attack.name for module in _modules() for attack in getattr(module, "ATTACKS", [])]
+    assert len(listed) == len(set(listed)) == len(KNOWN)
+
+
+def _modules():
+    return [importlib.import_module(f"{attacks.__name__}.{found.name}") for found in attacks.pkgutil.iter_modules(attacks.__path__)]
+
+
+def test_an_unknown_attack_lists_the_known_ones():
+    with pytest.raises(StudyError) as caught:
+        attacks.find("logical_apeal")
+    assert "'logical_apeal'" in str(caught.value) and all(name in str(caught.value) for name in KNOWN) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize("side", SIDES)
+def test_attacks_answer_every_question_in_order_and_repeat_themselves(name, side):
+    attempts = attacks.find(name).run(QUESTIONS, side=side, seed=3)
+    assert [attempt.question_id for attempt in attempts] == [question.question_id for question in QUESTIONS]
+    assert all(attempt.attack == name and attempt.messages[-1]["role"] == "user" and attempt.queries == 1 for attempt in attempts)
+    assert attempts == attacks.find(name).run(QUESTIONS, side=side, seed=3)
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_an_attempt_does_not_depend_on_the_other_questions(name):
+    whole = attacks.find(name).run(QUESTIONS, side="test", seed=1)
+    assert attacks.find(name).run(QUESTIONS[5:6], side="test", seed=1) == whole[5:6]
+
+
+@pytest.mark.parametrize("name", [name for name in KNOWN if name != "direct"])
+def test_another_seed_gives_other_texts(name):
+    sides = [side for side in SIDES if name == "misspellings" or len(KNOWN[name].wordings[side]) > 1]
+    assert sides and all(texts(name, side, seed=0) != texts(name, side, seed=1) for side in sides)
+
+
+@pytest.mark.parametrize("name", [*TEMPLATES, "direct"])
+@pytest.mark.parametrize("side", SIDES)
+def test_the_goal_survives_and_every_wording_is_used(name, side):
+    made = texts(name, side)
+    assert all(question.text in text and "{goal}" not in text for question, text in zip(QUESTIONS, made, strict=True))
+    frames = {text.replace(question.text, "{goal}") for question, text in zip(QUESTIONS, made, strict=True)}
+    assert frames == set(KNOWN[name].wordings[side])
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_wordings_hold_one_goal_and_differ(name):
+    wordings = [wording for side in SIDES for wording in KNOWN[name].wordings[side]]
+    assert set(KNOWN[name].wordings) == set(SIDES) and all(KNOWN[name].wordings.values())
+    assert all(wording.count("{goal}") == 1 for wording in wordings) and len(set(wordings)) == len(wordings)
+
+
+@pytest.mark.parametrize("one", TEMPLATES)
+@pytest.mark.parametrize("other", TEMPLATES)
+def test_sides_share_no_run_of_four_words_not_even_between_attacks(one, other):
+    for here, there in permutations(SIDES, 2):
+        for wording in KNOWN[one].wordings[here]:
+            shared = [runs_of_four(wording) & runs_of_four(another) for another in KNOWN[other].wordings[there]]
+            assert not any(shared), (here, there, shared)
+
+
+def test_the_check_on_runs_of_words_can_fail():
+    assert runs_of_four("As a careful writer, I ask: {goal}") & runs_of_four("{goal} Speak as a careful writer.")
+
+
+def test_direct_sends_the_question_as_it_is():
+    assert [texts("direct", side) for side in SIDES] == [[question.text for question in QUESTIONS]] * 3
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_misspellings_change_some_longer_words_and_never_a_first_letter_or_a_short_word(side):
+    changed = total = 0
+    for question, text in zip(QUESTIONS, texts("misspellings", side), strict=True):
+        before, after = question.text.split(), text.split()
+        assert len(before) == len(after) and [word[0] for word in before] == [word[0] for word in after]
+        for old, new in zip(before, after, strict=True):
+            long = len(re.sub(r"\W|\d", "", old)) >= 4
+            assert long or old == new
+            assert abs(len(old) - len(new)) <= 1
+            total, changed = total + long, changed + (old != new)
+    assert 0.25 < changed / total < 0.55
+
+
+def test_each_side_has_its_own_kind_of_slip():
+    lengths = {side: {len(new) - len(old.text) for old, new in zip(QUESTIONS, texts("misspellings", side), strict=True)} for side in SIDES}
+    assert min(lengths["train"]) >= 0 < max(lengths["train"]) and min(lengths["validation"]) < 0 >= max(lengths["validation"]) and lengths["test"] == {0}
+    assert {slip("stone", 2) for slip in SLIPS.values()} == {"stoone", "stne", "stnoe"}
+
+
+def test_misspelled_words_of_the_test_are_not_those_of_training():
+    clean = {word for question in QUESTIONS for word in question.text.split()}
+    wrong = [{word for text in texts("misspellings", side) for word in text.split()} - clean for side in SIDES]
+    assert all(wrong) and not any(one & other for one, other in combinations(wrong, 2))
+
+
+def test_words_of_two_or_three_letters_are_left_alone():
+    asked = [attacks.Question(f"s-{number}", "Why do we say so, and to who is it? A3b4c5 42!") for number in range(20)]
+    assert {attempt.messages[0]["content"] for attempt in attacks.find("misspellings").run(asked, side="test", seed=0)} == {asked[0].text}
+
+
+def test_flags_say_what_training_saw():
+    assert [name for name, attack in KNOWN.items() if not attack.seen_in_training] == ["prefix_injection"]
+
+
+@pytest.mark.parametrize(
+    ("file", "gone"),
+    [("direct", {"direct"}), ("prefix_injection", {"prefix_injection"}), ("mutations", {"role_play", "misspellings"}), ("persuasion", {"logical_appeal"})],
+)
+def test_deleting_a_file_removes_its_attacks_and_no_other(tmp_path, monkeypatch, file, gone):
+    package = tmp_path / f"house_without_{file}"
+    shutil.copytree(attacks.__path__[0], package / "attacks", ignore=shutil.ignore_patterns("__pycache__"))
+    (package / "study").mkdir()
+    shutil.copy(errors.__file__, package / "study" / "errors.py")
+    (package / "attacks" / f"{file}.py").unlink()
+    monkeypatch.syspath_prepend(tmp_path)
+    left = importlib.import_module(f"{package.name}.attacks").all_attacks()
+    lost = set(KNOWN) - set(left)
+    assert gone <= lost and lost == {attack.name for attack in importlib.import_module(f"rational_utils.attacks.{file}").ATTACKS}

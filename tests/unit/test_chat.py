@@ -1,0 +1,75 @@
+"""Dialogues as the model reads them: exact token ids, and a mask that leaves the answer and its end of turn to be learnt."""
+
+import pytest
+
+from rational_utils.models import chat, loading
+
+DIALOGUES = [
+    ("What is tea?", "A drink."),
+    ("Two\nlines, please", "First.\n\nSecond: 1, 2, 3"),
+    ("Grüße! 你好", "Äöü 🙂 fin"),
+    ("  blanks  ", "Intent: to know\nDecision: help\n\nFinal response: Yes."),
+]
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return loading.tiny_tokenizer()
+
+
+def whole(tokenizer, prompt, answer):
+    messages = [{"role": "user", "content": prompt}, {"role": "assistant", "content": answer}]
+    text = tokenizer.apply_chat_template(messages, tokenize=False)
+    assert text.endswith("<|im_end|>\n")
+    return tokenizer.encode(text.removesuffix("\n"), add_special_tokens=False)
+
+
+@pytest.mark.parametrize(("prompt", "answer"), DIALOGUES)
+def test_ids_are_those_of_the_whole_dialogue(tokenizer, prompt, answer):
+    assert list(chat.encode(tokenizer, prompt, answer, 500).ids) == whole(tokenizer, prompt, answer)
+
+
+@pytest.mark.parametrize(("prompt", "answer"), DIALOGUES)
+def test_the_prompt_is_masked_and_the_answer_and_end_of_turn_are_learnt(tokenizer, prompt, answer):
+    row = chat.encode(tokenizer, prompt, answer, 500)
+    given = tokenizer.encode(chat.render(tokenizer, prompt), add_special_tokens=False)
+    assert len(row.labels) == len(row.ids)
+    assert row.ids[: len(given)] == tuple(given) and set(row.labels[: len(given)]) == {chat.IGNORED}
+    assert row.labels[len(given) :] == row.ids[len(given) :] and tokenizer.decode(row.labels[len(given) : -1]) == answer
+    assert row.labels[-1] == tokenizer.eos_token_id == tokenizer.convert_tokens_to_ids("<|im_end|>")
+
+
+def test_no_token_of_the_frame_is_repeated(tokenizer):
+    ids = chat.encode(tokenizer, "Hello", "Hi", 500).ids
+    start = tokenizer.convert_tokens_to_ids("<|im_start|>")
+    assert ids.count(start) == 2 and ids.count(tokenizer.eos_token_id) == 2 and ids[0] == start
+
+
+def test_an_empty_answer_is_refused(tokenizer):
+    with pytest.raises(ValueError, match="no tokens"):
+        chat.encode(tokenizer, "Hello", "", 500)
+
+
+def test_a_row_may_be_as_long_as_allowed_and_not_longer(tokenizer):
+    length = len(whole(tokenizer, "Hello", "Hi there"))
+    assert len(chat.encode(tokenizer, "Hello", "Hi there", length).ids) == length
+    with pytest.raises(ValueError, match=f"{length} tokens, allowed {length - 1}"):
+        chat.encode(tokenizer, "Hello", "Hi there", length - 1)
+
+
+def test_a_plain_string_is_one_user_turn(tokenizer):
+    assert chat.render(tokenizer, "Hello") == "<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n"
+    assert chat.render(tokenizer, "Hello") == chat.render(tokenizer, [{"role": "user", "content": "Hello"}])
+
+
+def test_several_messages_are_rendered_in_order_up_to_the_assistant(tokenizer):
+    messages = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}, {"role": "user", "content": "Bye"}]
+    assert chat.render(tokenizer, messages) == (
+        "<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n"
+        "<|im_start|>assistant\nHello!<|im_end|>\n<|im_start|>user\nBye<|im_end|>\n<|im_start|>assistant\n"
+    )
+
+
+def test_special_tokens_of_the_template_are_single_tokens(tokenizer):
+    ids = tokenizer.encode(chat.render(tokenizer, "x"), add_special_tokens=False)
+    assert [tokenizer.decode([token]) for token in ids].count("<|im_start|>") == 2
