@@ -100,7 +100,7 @@ rule benchmark_evaluation:
     output:
         stamp("05_benchmark_evaluation"),
     params:
-        code=stages.code_fingerprint("05_benchmark_evaluation", "models", "benchmarks", "benchmark_rows", "harness"),
+        code=stages.code_fingerprint("05_benchmark_evaluation", "models", "benchmarks"),
         settings=study.fingerprint("benchmarks"),
     threads: workflow.cores
     shell:

@@ -20,6 +20,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         _leave_error(str(error))
         return 2
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,16 +68,17 @@ def _check(options) -> None:
 def _reproduce(options) -> int:
     _check(options)
     study = _study(options)
-    (study.runs / "error.txt").unlink(missing_ok=True)
+    error = study.runs / "error.txt"
+    error.unlink(missing_ok=True)
+    os.environ["RATIONAL_ERROR_FILE"] = str(error)
     before = _newest(study)
     code = stages.snakemake(study)
     if code:
-        error = study.runs / "error.txt"
         raise StudyError(error.read_text().strip() if error.exists() else f"Snakemake ended with code {code}; its messages are above")
     print("Nothing to do: everything is up to date." if before and _newest(study) == before else "Done.")
-    print(f"Figures:   {os.path.relpath(study.figures)}")
-    print(f"Notebooks: {os.path.relpath(study.notebooks)}")
-    print(f"Tables:    {os.path.relpath(study.results)}")
+    print(f"Figures:   {os.path.relpath(study.figures, settings.ROOT)}")
+    print(f"Notebooks: {os.path.relpath(study.notebooks, settings.ROOT)}")
+    print(f"Tables:    {os.path.relpath(study.results, settings.ROOT)}")
     return 0
 
 
@@ -84,7 +88,6 @@ def _newest(study: settings.Study) -> float:
 
 def _stage(options) -> None:
     given = {"profile": options.profile, "overrides": options.set, **dict(_assignment(text) for text in options.p)}
-    os.environ["RATIONAL_ERROR_FILE"] = str(_study(options).runs / "error.txt")
     stages.run(options.notebook, given)
 
 

@@ -81,7 +81,7 @@ def require(artifact: Path) -> Path:
         StudyError: it is missing, has no manifest, or differs from what its manifest says.
     """
     manifest = manifest_path(artifact)
-    shown = os.path.relpath(artifact)
+    shown = os.path.relpath(artifact, ROOT)
     if not artifact.exists() or not manifest.exists():
         raise StudyError(f"{shown}: not made yet (no manifest); run `make reproduce` or the notebook before this one")
     if json.loads(manifest.read_text())["sha256"] != sha256(artifact):

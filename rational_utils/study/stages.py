@@ -11,6 +11,7 @@ import fcntl
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -83,6 +84,7 @@ def run(name: str, given: dict[str, Any]) -> Path:
         StudyError: bad parameters (before anything runs), or the notebook failed (the message names its error).
     """
     import papermill
+    from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     complete = checked(name, given)
@@ -97,11 +99,13 @@ def run(name: str, given: dict[str, Any]) -> Path:
         try:
             papermill.execute_notebook(
                 NOTEBOOKS / f"{name}.ipynb", target, parameters=complete, kernel_name="python3", progress_bar=False, cwd=NOTEBOOKS,
-                start_timeout=120, request_save_on_cell_execute=False, extra_arguments=["--IPKernelApp.log_level=40"],
+                start_timeout=120, request_save_on_cell_execute=False, extra_arguments=["--IPKernelApp.log_level=50"],
             )  # fmt: skip
         except PapermillExecutionError as error:
             said = error.evalue if error.ename == "StudyError" else f"{error.ename}: {error.evalue}"
-            raise StudyError(f"{name}{variant}: {said.splitlines()[0] if said else error.ename} (see {os.path.relpath(target)})") from None
+            raise StudyError(f"{name}{variant}: {said.splitlines()[0] if said else error.ename} (see {os.path.relpath(target, ROOT)})") from None
+        except DeadKernelError:
+            raise StudyError(f"{name}{variant}: its kernel was killed, mostly for want of memory; free some and run again") from None
     return target
 
 
@@ -147,7 +151,18 @@ def snakemake(study: Study, *targets: str, arguments: tuple[str, ...] = ()) -> i
             "--nolock", "--rerun-incomplete", "--quiet", "host", "reason", "rules", "--config", f"profile={study.profile.name}",
             f"overrides={json.dumps(list(study.overrides))}", *arguments, "--", *targets,
         ]  # fmt: skip
-        return subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}).returncode
+        return _wait_for(subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)}))
+
+
+def _wait_for(process: subprocess.Popen) -> int:
+    """The exit code; on Ctrl-C the process is given the time to stop its own children before we stop."""
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        if not sys.stdin.isatty():  # from a terminal the signal reaches the whole group by itself
+            process.send_signal(signal.SIGINT)
+        process.wait()
+        raise
 
 
 def forget_broken(study: Study) -> None:

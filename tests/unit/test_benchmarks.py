@@ -15,7 +15,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from rational_utils import benchmarks, harness
-from rational_utils.benchmark_rows import sample_rows
+from rational_utils.benchmarks.rows import sample_rows
 from rational_utils.benchmarks import (
     ITEM_COLUMNS,
     SUMMARY_COLUMNS,

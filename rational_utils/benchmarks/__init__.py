@@ -19,14 +19,14 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
-from rational_utils.benchmark_rows import (
+from rational_utils.benchmarks.rows import (
     fact_pair_rows,
     mmlu_rows,
     piqa_rows,
     sample_rows,
     toxigen_rows,
 )
-from rational_utils.harness import run_harness
+from rational_utils.benchmarks.harness import run_harness
 
 __all__ = [
     "TASKS",
