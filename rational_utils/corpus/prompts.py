@@ -43,7 +43,7 @@ def split(questions: pd.DataFrame, settings: Prompts, seed: int = 0) -> tuple[pd
         questions: columns question_id, text, label, set, category, source, licence, pool ("train" or "test").
     """
     left_out: Counter = Counter()
-    unique = questions.drop_duplicates("text")
+    unique = questions.drop_duplicates(["text", "pool"])
     left_out["exact duplicate"] = len(questions) - len(unique)
     train_pool, evaluation = unique[unique["pool"] == "train"], unique[unique["pool"] != "train"]
     close = nearest_similarity(train_pool["text"], evaluation["text"]) >= settings.near_duplicate
@@ -85,10 +85,12 @@ def validated(rows: pd.DataFrame) -> pd.DataFrame:
         StudyError: names the column and the check, but never a text: prompts may be harmful.
     """
     try:
-        return SCHEMA.validate(rows)
-    except pa.errors.SchemaError as error:
-        check = getattr(error.check, "name", None) or error.check or "schema"
-        raise StudyError(f"prompt table: column {error.schema.name!r} fails {check}; mend the source's reader") from None
+        return SCHEMA.validate(rows, lazy=True)
+    except pa.errors.SchemaErrors as errors:
+        first = errors.failure_cases.iloc[0]
+        # a failure of the frame itself names the missing or unknown column as its case
+        column = first["column"] if first["schema_context"] == "Column" else first["failure_case"]
+        raise StudyError(f"prompt table: column {column!r} fails {first['check']}; mend the source's reader") from None
 
 
 def leakage(rows: pd.DataFrame, threshold: float) -> dict[str, int]:
@@ -111,6 +113,8 @@ def nearest_similarity(texts: pd.Series, others: pd.Series) -> np.ndarray:
 
 def without_near_duplicates(rows: pd.DataFrame, threshold: float) -> pd.DataFrame:
     """Keep the first of every group of near-duplicate texts."""
+    if rows.empty:
+        return rows
     vectors = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True).fit_transform(rows["text"])
     close = np.triu((vectors @ vectors.T).toarray() >= threshold, 1)
     kept: list[int] = []

@@ -19,8 +19,9 @@ from . import sources
 FIXTURES = ROOT / "data" / "smoke"
 LONGEST_PLAIN = 25
 LEFT_OUT_TOPICS = re.compile(
-    r"\b(child|children|kid|kids|minor|minors|teen\w*|underage|infant|boy|girl|school\w*|sex\w*|porn\w*|rape\w*|incest|nude\w*|naked|erotic\w*|"
-    r"prostitut\w*|pedoph\w*|paedoph\w*|molest\w*|groom\w*|bestial\w*|fetish\w*|explicit)\b",
+    r"\b(?:child\w*|kids?|minors?|(?:pre-?)?teen\w*|under-?aged?|infan\w*|toddlers?|bab(?:y|ies)|juveniles?|boys?|girls?|daughters?|sons?|school\w*|"
+    r"sex\w*|porn\w*|rap(?:e|ed|es|ing|ist|ists)|incest\w*|nud(?:e|es|ity)|naked|erotic\w*|prostitut\w*|p(?:a)?edoph\w*|molest\w*|groom\w*|bestial\w*|"
+    r"fetish\w*|explicit)\b",
     re.IGNORECASE,
 )
 

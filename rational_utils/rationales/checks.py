@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
+from ..study.errors import StudyError
 from .self_check import DECISIONS, FIRST_WORDS
 from .text import HEADS
 
@@ -73,6 +74,14 @@ CHECKS = {
 }
 
 
+def require_known(checks: tuple[str, ...]) -> None:
+    """Raises StudyError, naming the known ones, for a check that does not exist."""
+    unknown = sorted(set(checks) - set(CHECKS))
+    if unknown:
+        raise StudyError(f"rationales.checks: got {', '.join(unknown)}; allowed: {', '.join(CHECKS)}")
+
+
 def reason_to_reject(candidate: Candidate, checks: tuple[str, ...]) -> str:
     """The first check that fails, or "" for a rationale that can be trained on (the consistency assumption, equation 2)."""
+    require_known(checks)
     return next((name for name in checks if CHECKS[name](candidate)), "")

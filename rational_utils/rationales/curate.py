@@ -9,7 +9,7 @@ import pandas as pd
 from ..models.chat import render
 from ..models.generation import Request
 from ..study.settings import Rationales, digest
-from .checks import Candidate, reason_to_reject
+from .checks import Candidate, reason_to_reject, require_known
 from .self_check import ask, assemble, guide
 from .text import HEADS
 
@@ -25,6 +25,7 @@ def curate(prompts: pd.DataFrame, tokenizer, complete: Callable, refuses: Callab
     Returns:
         The prompts with columns intent, ethics, impact, decision, final, tries and reason ("" when accepted).
     """
+    require_known(settings.checks)
     done: list[dict] = []
     waiting = list(prompts.itertuples())
     for number in range(1, settings.tries + 1):

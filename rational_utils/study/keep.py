@@ -6,7 +6,10 @@ An item is found again by a key that names everything that made it; a half-writt
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+
+from .errors import StudyError
 
 
 class Keep:
@@ -19,20 +22,25 @@ class Keep:
             self._read()
 
     def _read(self) -> None:
-        whole, newline, _half = self.path.read_text(encoding="utf-8").rpartition("\n")
-        for line in whole.split("\n") if newline else []:
+        content = self.path.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        for line in content[:whole].decode("utf-8").split("\n")[:-1]:
             key, value = json.loads(line)
             self.items[key] = value
-        # the half-written line must go before anything is appended behind it
-        self.path.write_text(whole + newline, encoding="utf-8")
+        if whole < len(content):
+            # the half-written line must go before anything is appended behind it
+            os.truncate(self.path, whole)
 
     def get(self, key: str):
         return self.items.get(key)
 
     def put(self, key: str, value) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps([key, value]) + "\n")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps([key, value]) + "\n")
+        except OSError as error:
+            raise StudyError(f"cannot write {self.path}: {error.strerror or error}; free space or fix the folder and run again") from error
         self.items[key] = value
 
     def discard(self) -> None:

@@ -5,10 +5,12 @@ Also: atomic writing, hashes, and the time and memory of a stage. It does not kn
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -20,6 +22,8 @@ from pathlib import Path
 from .errors import StudyError
 from .settings import ROOT, Study
 
+# how torch and safetensors, which wrap the operating system's error in one of their own, say that writing failed
+DISK_TROUBLE = re.compile(r"No space left|PytorchStreamWriter|os error 28")
 PACKAGES = ("torch", "transformers", "peft", "lm_eval", "pandas", "numpy")
 
 
@@ -35,20 +39,42 @@ def atomic(target: Path):
         target.parent.mkdir(parents=True, exist_ok=True)
         _remove(draft)
         yield draft
-        if target.is_dir():
-            shutil.rmtree(target)
-        os.replace(draft, target)
+        _replace(draft, target)
     except OSError as error:
-        raise StudyError(f"cannot write {target}: {error.strerror or error}; free space or fix the folder and run again") from error
+        raise StudyError(_cannot_write(target, error.strerror or str(error))) from error
+    except Exception as error:
+        if not DISK_TROUBLE.search(str(error)):
+            raise
+        raise StudyError(_cannot_write(target, "the disk is full or failing")) from error
     finally:
         _remove(draft)
 
 
+def _cannot_write(target: Path, why: str) -> str:
+    return f"cannot write {target}: {why}; free space or fix the folder and run again"
+
+
+def _replace(draft: Path, target: Path) -> None:
+    """Put the draft in the target's place; a folder cannot be replaced in one step, so the old one waits aside."""
+    aside = target.with_name(f".{target.name}.aside")
+    _remove(aside)
+    if target.is_dir():
+        os.rename(target, aside)
+    try:
+        os.replace(draft, target)
+    except OSError:
+        if aside.exists():
+            os.rename(aside, target)
+        raise
+    _remove(aside)
+
+
 def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def sha256(path: Path) -> str:
@@ -67,6 +93,8 @@ def manifest_path(artifact: Path) -> Path:
 def commit() -> str:
     """The code's commit, with "+changes" when tracked files differ from it; "unknown" outside a checkout."""
     git = ["git", "-C", str(ROOT)]
+    if not shutil.which("git"):
+        return "unknown"
     head = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True)
     if head.returncode:
         return "unknown"
@@ -84,7 +112,11 @@ def require(artifact: Path) -> Path:
     shown = os.path.relpath(artifact, ROOT)
     if not artifact.exists() or not manifest.exists():
         raise StudyError(f"{shown}: not made yet (no manifest); run `make reproduce` or the notebook before this one")
-    if json.loads(manifest.read_text())["sha256"] != sha256(artifact):
+    try:
+        noted = json.loads(manifest.read_text())["sha256"]
+    except (json.JSONDecodeError, KeyError):
+        raise StudyError(f"{shown}: its manifest cannot be read; delete both and run again") from None
+    if noted != sha256(artifact):
         raise StudyError(f"{shown}: differs from its manifest; delete it and run again")
     return artifact
 

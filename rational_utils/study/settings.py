@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from .errors import StudyError
 
@@ -23,6 +24,7 @@ PROFILES = Path(__file__).parent / "profiles"
 TRAINED_METHODS = ("rational", "refusal_sft")
 METHODS = ("base", *TRAINED_METHODS)
 
+_EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -55,7 +57,7 @@ class Rationales(_Section):
     section_tokens: Positive
     answer_tokens: Positive
     tries: Positive
-    temperature: Annotated[float, Field(gt=0)]
+    temperature: Annotated[float, Field(gt=0, le=10)]
     checks: tuple[str, ...]
 
 
@@ -65,7 +67,7 @@ class Training(_Section):
     rank: Positive
     alpha: Positive
     dropout: Share
-    learning_rate: Annotated[float, Field(gt=0)]
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
     epochs: Positive
     rows_per_step: Positive
     tokens_per_batch: Positive
@@ -97,11 +99,19 @@ class Profile(_Section):
     attacks: Attacks
     benchmarks: dict[str, Positive]
 
-    @model_validator(mode="after")
-    def _base_is_there(self):
-        if "base" not in self.methods:
-            raise ValueError("methods must contain base: every other method is compared with it")
-        return self
+    @field_validator("methods")
+    @classmethod
+    def _base_is_there(cls, methods):
+        if "base" not in methods:
+            raise ValueError("it must contain base, with which every other method is compared")
+        return methods
+
+    @field_validator("methods", "seeds")
+    @classmethod
+    def _each_once(cls, values):
+        if not values or len(set(values)) < len(values):
+            raise ValueError("it must name at least one, and each once")
+        return values
 
 
 def profile_names() -> list[str]:
@@ -118,12 +128,12 @@ def load(profile: str, overrides: list[str] | tuple[str, ...] = ()) -> "Study":
     path = PROFILES / f"{profile}.yaml"
     if profile not in profile_names():
         raise StudyError(f"profile: got {profile!r}; allowed: {', '.join(profile_names())}")
-    raw = yaml.safe_load(path.read_text())
+    raw = _read(path.read_text())
     for assignment in overrides:
         _assign(raw, assignment)
     try:
         # JSON mode lets lists become tuples while numbers and strings stay strictly typed
-        return Study(Profile.model_validate_json(json.dumps({"name": profile, **raw})), tuple(overrides))
+        return Study(Profile.model_validate_json(json.dumps({**raw, "name": profile}, default=str)), tuple(overrides))
     except ValidationError as error:
         raise StudyError(f"profile {profile}: {one_line(error)}") from None
 
@@ -145,9 +155,20 @@ def _assign(raw: dict[str, Any], assignment: str) -> None:
     section = raw
     for parent in parents:
         section = section.get(parent) if isinstance(section, dict) else None
-    if not equals or not isinstance(section, dict):
+    if not equals or not isinstance(section, dict) or key == "name":
         raise StudyError(f"override {assignment!r}: write it as field=value or section.field=value, with a known section")
-    section[leaf] = yaml.safe_load(value)
+    try:
+        section[leaf] = _read(value)
+    except yaml.YAMLError:
+        raise StudyError(f"override {assignment!r}: {value!r} is not a YAML value") from None
+
+
+def _read(text: str) -> Any:
+    """YAML, in which 1e-4 is a number, as people expect (YAML 1.1 wants 1.0e-4)."""
+    value = yaml.safe_load(text)
+    if isinstance(value, str) and _EXPONENT.fullmatch(value.strip()):
+        return float(value)
+    return value
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from .errors import StudyError
 from .settings import ROOT, Study
 
 NOTEBOOKS = ROOT / "notebooks"
+TYPES = {"str": str, "int": int, "float": float, "bool": bool, "list[str]": list[str]}
 QUIET_ENVIRONMENT = {
     "TQDM_DISABLE": "", "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "HF_DATASETS_DISABLE_PROGRESS_BARS": "1", "TOKENIZERS_PARALLELISM": "false", "PYDEVD_DISABLE_FILE_VALIDATION": "1",
@@ -40,9 +41,15 @@ def parameters(notebook: Path) -> dict[str, tuple[Any, Any]]:
     tagged = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
     if len(tagged) != 1:
         raise StudyError(f"{notebook.name}: has {len(tagged)} cells tagged `parameters`, needs one")
-    types = {"str": str, "int": int, "float": float, "bool": bool, "list[str]": list[str]}
     lines = [line for line in ast.parse(tagged[0].source).body if isinstance(line, ast.AnnAssign)]
-    return {line.target.id: (types[ast.unparse(line.annotation)], ast.literal_eval(line.value)) for line in lines}
+    return dict(_parameter(notebook, line) for line in lines)
+
+
+def _parameter(notebook: Path, line: ast.AnnAssign) -> tuple[str, tuple[Any, Any]]:
+    try:
+        return line.target.id, (TYPES[ast.unparse(line.annotation)], ast.literal_eval(line.value))
+    except (KeyError, ValueError, TypeError):
+        raise StudyError(f"{notebook.name}: parameter `{ast.unparse(line)}` should read `name: type = value`, type one of {', '.join(TYPES)}") from None
 
 
 def checked(name: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -62,14 +69,10 @@ def checked(name: str, given: dict[str, Any]) -> dict[str, Any]:
         allowed = ", ".join(f"{key}: {getattr(kind, '__name__', kind)}" for key, (kind, _) in declared.items())
         raise StudyError(f"{name}: {settings.one_line(error)} (parameters: {allowed})") from None
     study = settings.load(complete["profile"], complete.get("overrides", []))
-    _check_choice(name, "method", complete, _methods(name, study))
-    _check_choice(name, "seed", complete, study.profile.seeds)
+    runs = study.trained() if name.startswith("03") else study.evaluated()
+    _check_choice(name, "method", complete, tuple(dict.fromkeys(method for method, _ in runs)))
+    _check_choice(name, "seed", complete, tuple(seed for method, seed in runs if method == complete.get("method")))
     return complete
-
-
-def _methods(name: str, study: Study) -> tuple[str, ...]:
-    trains = name.startswith("03")
-    return tuple(method for method in study.profile.methods if not (trains and method == "base"))
 
 
 def _check_choice(name: str, field: str, complete: dict, allowed: tuple) -> None:

@@ -16,6 +16,7 @@ from peft import LoraConfig, get_peft_model
 from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 
 from ..models.chat import IGNORED, Encoded
+from ..study.errors import StudyError
 from ..study.provenance import atomic
 from ..study.settings import Training
 
@@ -34,7 +35,12 @@ def train(model, rows: list[Encoded], settings: Training, seed: int, resume: Pat
 
     Returns:
         (PEFT model, losses as a DataFrame with columns step, epoch, loss, tokens, learning_rate).
+
+    Raises:
+        StudyError: there are no rows, or the last step cannot be saved.
     """
+    if not rows:
+        raise StudyError("training: no rows; every rationale was rejected, see the reasons in notebook 02")
     torch.manual_seed(seed)
     lora = LoraConfig(r=settings.rank, lora_alpha=settings.alpha, lora_dropout=settings.dropout, target_modules="all-linear", task_type="CAUSAL_LM")
     model = get_peft_model(model, lora).train()

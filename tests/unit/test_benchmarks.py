@@ -14,7 +14,8 @@ from statsmodels.stats.proportion import proportion_confint
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from rational_utils import benchmarks, harness
+from rational_utils import benchmarks
+from rational_utils.benchmarks import harness
 from rational_utils.benchmarks.rows import sample_rows
 from rational_utils.benchmarks import (
     ITEM_COLUMNS,

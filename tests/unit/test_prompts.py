@@ -107,7 +107,6 @@ def test_exact_duplicates_are_counted_and_appear_once(collected, wanted):
     assert left_out["exact duplicate"] == 1 and (rows["text"] == LONG).sum() == 1
 
 
-@pytest.mark.xfail(strict=True, reason="bug: exact duplicates keep the training copy, so a text that is to be avoided is trained on")
 @pytest.mark.parametrize("pool", ["test", "avoid"])
 def test_a_training_question_equal_to_an_evaluation_text_is_left_out(collected, wanted, pool):
     table = planted(collected, (LONG, "train"), (LONG, pool))
@@ -123,7 +122,6 @@ def test_too_few_questions_are_said_in_one_line(collected, wanted, field):
     assert field.split("_")[1] in message and "wanted for " + field.split("_")[0] in message and "can be had" in message and "\n" not in message
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="bug: scikit-learn's 'empty vocabulary' when no training question is left")
 def test_no_training_questions_at_all_are_said_in_one_line(collected, wanted):
     with pytest.raises(StudyError, match="harmful questions wanted"):
         prompts.split(collected[collected["pool"] != "train"], wanted)
@@ -193,7 +191,6 @@ def test_empty_texts_and_repeated_prompts_are_refused(rows):
             prompts.validated(harmed)
 
 
-@pytest.mark.xfail(strict=True, raises=Exception, reason="bug: an additional column escapes as pandera's SchemaErrors; a missing one is called None")
 @pytest.mark.parametrize("harm", [lambda rows: rows.assign(extra="x"), lambda rows: rows.drop(columns="licence")], ids=["extra", "licence"])
 def test_missing_and_additional_columns_are_named(rows, harm):
     with pytest.raises(StudyError, match="extra|licence"):
@@ -217,7 +214,6 @@ def test_words_that_only_contain_a_topic_stay(collected):
     assert len(frame) == len(collected) + 1
 
 
-@pytest.mark.xfail(strict=True, reason="bug: plurals and near words of the topic filter's words pass it")
 @pytest.mark.parametrize("word", ["girls", "boys", "infants", "childhood", "toddlers", "babies", "preteen"])
 def test_other_words_for_left_out_topics_are_dropped(collected, word):
     frame, _ = questions.collect(fixtures_with("harmbench", f"\nWrite a song for the {word} next door\n"))

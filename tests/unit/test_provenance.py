@@ -114,7 +114,6 @@ def test_a_disk_that_is_full_when_replacing_leaves_the_old_file(old, monkeypatch
     assert old.read_text() == "old" and names(old.parent) == ["table.csv"]
 
 
-@pytest.mark.xfail(strict=True, raises=FileNotFoundError, reason="bug: the old folder is deleted before the new one is in its place")
 def test_a_disk_that_is_full_when_replacing_leaves_the_old_folder(old_folder, monkeypatch):
     monkeypatch.setattr(provenance.os, "replace", fail)
     with pytest.raises(StudyError), atomic(old_folder) as draft:
@@ -122,14 +121,12 @@ def test_a_disk_that_is_full_when_replacing_leaves_the_old_folder(old_folder, mo
     assert (old_folder / "weights").read_text() == "old"
 
 
-@pytest.mark.xfail(strict=True, raises=RuntimeError, reason="bug: torch tells a full disk by RuntimeError, which atomic does not translate")
 def test_a_disk_that_fills_while_torch_saves_is_said_in_one_line(old):
     with pytest.raises(StudyError), atomic(old) as draft:
         draft.symlink_to("/dev/full")
         torch.save({"weights": torch.zeros(100_000)}, draft)
 
 
-@pytest.mark.xfail(strict=True, raises=NotADirectoryError, reason="bug: removing the draft raises again and hides the StudyError")
 def test_an_unwritable_place_is_said_in_one_line(old):
     with pytest.raises(StudyError, match="cannot write"), atomic(old / "below-a-file") as draft:
         draft.write_text("x")
@@ -209,7 +206,6 @@ def test_no_manifest_and_no_stamp_when_the_disk_is_full(stage, monkeypatch):
     assert stage.kept == [] and names(stage.study.runs) == ["given.txt", "made.txt", "parts"]
 
 
-@pytest.mark.xfail(strict=True, raises=FileNotFoundError, reason="bug: a machine without git gets a traceback")
 def test_a_machine_without_git_has_an_unknown_commit(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert provenance.commit() == "unknown"
@@ -272,7 +268,6 @@ def test_keep_discards_its_file(tmp_path):
     assert names(tmp_path) == []
 
 
-@pytest.mark.xfail(strict=True, raises=OSError, reason="bug: a full disk while keeping an item is not a StudyError")
 def test_keep_says_in_one_line_that_the_disk_is_full(tmp_path):
     store = Keep(tmp_path / "kept")
     (tmp_path / "kept").symlink_to("/dev/full")

@@ -211,7 +211,6 @@ def test_a_saved_adapter_reloads_to_the_same_logits(model, rows, wanted, tmp_pat
         assert (plain - expected).abs().max() > 1e-2
 
 
-@pytest.mark.xfail(strict=True, reason="bug: no rows train silently and give an adapter that does nothing")
 def test_training_on_nothing_is_refused(model, wanted, tmp_path):
     with pytest.raises(Exception, match="rows"):
         sft.train(model, [], wanted, 0, tmp_path / "resume")

@@ -15,6 +15,7 @@ ROWS = {
                "answered": 3, "reference_nll": None},
     "benchmarks": {**RUN, "task": "piqa", "mode": "loglikelihood", "shots": 0, "metric": "acc", "n": 10, "value": 0.6,
                    "low": 0.3, "high": 0.8, "chance": None},
+    "examples": {**RUN, "prompt_id": "q1", "query": "Why?", "rationale": None, "final": "Because.", "verdict": "compliance", "judge": "rules"},
     "judge_agreement": {"judge": "rules", "source": "None", "n": 5, "kappa": -0.1, "accuracy": 0.6, "precision": None,
                         "recall": 0.5, "low": -0.3, "high": 0.2},
     "rationales": {"model": "m", "label": "harmful", "outcome": "accepted", "reason": None, "n": 0},
