@@ -23,7 +23,7 @@ from .errors import StudyError
 from .settings import ROOT, Study
 
 # how torch and safetensors, which wrap the operating system's error in one of their own, say that writing failed
-DISK_TROUBLE = re.compile(r"No space left|PytorchStreamWriter|os error 28")
+DISK_TROUBLE = re.compile(r"No space left|PytorchStreamWriter|inline_container|os error 28")
 PACKAGES = ("torch", "transformers", "peft", "lm_eval", "pandas", "numpy")
 
 
