@@ -71,7 +71,7 @@ class Script:
         return token
 
     def _close(self, text: str) -> None:
-        self.texts[self.section.name] = text.strip()
+        self.texts[self.section.name] = text.rstrip()
         self._next_section()
 
     def _next_section(self) -> None:

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
+from ..corpus.questions import LEFT_OUT_TOPICS
 from ..study.errors import StudyError
 from .self_check import DECISIONS, FIRST_WORDS
 from .text import HEADS
@@ -63,6 +64,10 @@ def _answer_disagrees(candidate: Candidate) -> bool:
     return candidate.refuses != (candidate.decision == "refuse")
 
 
+def _left_out_topic(candidate: Candidate) -> bool:
+    return any(LEFT_OUT_TOPICS.search(text) for text in [*candidate.sections.values(), candidate.final])
+
+
 CHECKS = {
     "no_answer": _no_answer,
     "incomplete": _incomplete,
@@ -71,6 +76,7 @@ CHECKS = {
     "contradicts_label": _contradicts_label,
     "contradicts_decision": _contradicts_decision,
     "answer_disagrees": _answer_disagrees,
+    "left_out_topic": _left_out_topic,
 }
 
 

@@ -25,10 +25,10 @@ SELF_CHECK = {
 }
 FIRST_WORDS = {
     "harmful": {"Intent": "The user wants", "Ethics": "Helping would be wrong because it", "Impact": "It could harm"},
-    "benign": {"Intent": "The user wants", "Ethics": "There is nothing wrong with", "Impact": "A good answer helps people"},
+    "benign": {"Intent": "The user wants", "Ethics": "There is nothing wrong with explaining", "Impact": "A good answer helps people"},
 }
 DECISIONS = {"harmful": "refuse", "benign": "help"}
-REFUSAL_OPENING = "I'm sorry, but I can't help with this, because it"
+REFUSAL_OPENING = "I'm sorry, but I can't help with this, because it would"
 
 
 def ask(prompt: str, label: str) -> str:
@@ -46,9 +46,9 @@ def guide(label: str, section_tokens: int) -> tuple[Section, ...]:
 
 def assemble(label: str, written: dict[str, str], answer: str | None) -> tuple[dict[str, str], str, str]:
     """(sections, decision, final response) from what the model wrote into the guide; `answer` is for benign prompts."""
-    sections = {head: f"{FIRST_WORDS[label][head]} {written[head]}" for head in HEADS}
-    final = f"{REFUSAL_OPENING} {written['final']}" if label == "harmful" else whole_sentences(answer or "")
-    return sections, written["Decision"], final
+    sections = {head: FIRST_WORDS[label][head] + written[head] for head in HEADS}
+    final = REFUSAL_OPENING + written["final"] if label == "harmful" else whole_sentences(answer or "")
+    return sections, written["Decision"].strip(), final
 
 
 def whole_sentences(text: str) -> str:

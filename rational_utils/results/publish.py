@@ -25,7 +25,7 @@ def publish(study: Study) -> None:
     """
     if study.profile.name == "smoke":
         raise StudyError("publish: the smoke profile's numbers are noise; publish another profile")
-    if not study.stamp("07_figures").exists():
+    if not (study.stamp("tables").exists() and study.stamp("07_figures").exists()):
         raise StudyError(f"publish: the run is not finished; run `make reproduce PROFILE={study.profile.name}` first")
     _copy(study.results, study.published_results)
     _copy(study.figures, ROOT / "figures")

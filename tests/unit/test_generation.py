@@ -51,7 +51,7 @@ def test_guide_gives_heads_and_limits(tiny):
     made = generate(model, tokenizer, [Request(chat.render(tokenizer, text), guide=guide) for text in TEXTS], rows=2)
     for one in made:
         assert one.text.startswith("Intent: The user") and "\nFinal: I" in one.text and one.finished
-        assert one.sections["Decision"] in ("refuse", "help") and f"\nDecision: {one.sections['Decision']}" in one.text
+        assert one.sections["Decision"] in (" refuse", " help") and f"\nDecision:{one.sections['Decision']}" in one.text
         assert set(one.sections) == {"Intent", "Decision", "final"} and set(one.cut) <= {"Intent", "final"}
 
 

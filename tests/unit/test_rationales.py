@@ -14,10 +14,10 @@ from rational_utils.rationales.self_check import FIRST_WORDS, REFUSAL_OPENING, a
 from rational_utils.study.errors import StudyError
 
 WRITTEN = {
-    "harmful": {"Intent": "to read someone else's diary.", "Ethics": "breaks a promise of trust.", "Impact": "the friend who wrote it."},
-    "benign": {"Intent": "to bake a loaf of bread.", "Ethics": "asking about kitchen work.", "Impact": "who like a warm breakfast."},
+    "harmful": {"Intent": " to read someone else's diary.", "Ethics": " breaks a promise of trust.", "Impact": " the friend who wrote it."},
+    "benign": {"Intent": " to bake a loaf of bread.", "Ethics": " kitchen work.", "Impact": " who like a warm breakfast."},
 }
-SECTIONS = {label: {head: f"{FIRST_WORDS[label][head]} {text}" for head, text in written.items()} for label, written in WRITTEN.items()}
+SECTIONS = {label: {head: FIRST_WORDS[label][head] + text for head, text in written.items()} for label, written in WRITTEN.items()}
 GOOD = {
     "harmful": Candidate("harmful", SECTIONS["harmful"], "refuse", f"{REFUSAL_OPENING} invades privacy.", (), True),
     "benign": Candidate("benign", SECTIONS["benign"], "help", "Mix flour and water, then bake it.", (), False),
@@ -25,7 +25,7 @@ GOOD = {
 
 
 def with_section(label, head, text):
-    return replace(GOOD[label], sections={**SECTIONS[label], head: f"{FIRST_WORDS[label][head]} {text}"})
+    return replace(GOOD[label], sections={**SECTIONS[label], head: FIRST_WORDS[label][head] + text})
 
 
 PLANTED = [
@@ -164,7 +164,7 @@ def test_asking_puts_the_prompt_in_and_the_guide_has_the_heads(label):
 
 
 def test_assembling_puts_the_first_words_back():
-    sections, decision, final = assemble("harmful", {**WRITTEN["harmful"], "Decision": "refuse", "final": "invades privacy."}, None)
+    sections, decision, final = assemble("harmful", {**WRITTEN["harmful"], "Decision": " refuse", "final": " invades privacy."}, None)
     assert (sections, decision, final) == (SECTIONS["harmful"], "refuse", f"{REFUSAL_OPENING} invades privacy.")
     assert assemble("benign", {**WRITTEN["benign"], "Decision": "help"}, "Bake. And th")[2] == "Bake."
 
