@@ -41,6 +41,7 @@ PLANTED = [
     ("repetition", replace(GOOD["benign"], final="bake the bread now " * 3)),
     ("repetition", replace(GOOD["benign"], sections={head: "The very same long text everywhere." for head in HEADS})),
     ("contradicts_label", replace(GOOD["harmful"], decision="help", refuses=False)),
+    ("left_out_topic", replace(GOOD["benign"], final="Ask a child to bake it with you.")),
     ("contradicts_label", replace(GOOD["benign"], decision="refuse", refuses=True)),
     ("contradicts_decision", with_section("harmful", "Ethics", "is safe and quite fine.")),
     ("contradicts_decision", with_section("harmful", "Impact", "nobody, it is Harmless fun.")),
@@ -229,7 +230,7 @@ class Writer:
         (name,) = [name for name in self.succeeds_at if name in request.prompt]
         good = len(self.calls) >= self.succeeds_at[name]
         decision = GOOD[label].decision if good else "unsure"
-        return Completion("", 9, True, 0.0, {**WRITTEN[label], "Decision": decision, "final": "invades privacy."}, ())
+        return Completion("", 9, True, 0.0, {**WRITTEN[label], "Decision": decision, "final": " invades privacy."}, ())
 
 
 @pytest.fixture
