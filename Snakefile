@@ -14,10 +14,13 @@ def stamp(stage, method="{method}", seed="{seed}"):
     return str(study.stamp(stage, method, seed).relative_to(study.runs))
 
 
+# Snakemake fills these in when a job starts: a rule is the same rule under other settings or in another environment.
+program = f"{shlex.quote(sys.executable)} -m rational_utils"
+choices = shlex.join(["--profile", profile.name, *(word for override in study.overrides for word in ("--set", override))])
+
+
 def command(notebook, *parameters):
-    words = [sys.executable, "-m", "rational_utils", "stage", notebook, "--profile", profile.name]
-    words += [word for override in study.overrides for word in ("--set", override)]
-    return shlex.join(words) + "".join(f" -p {parameter}" for parameter in parameters)
+    return f"{{program}} stage {notebook} {{choices}}" + "".join(f" -p {parameter}" for parameter in parameters)
 
 
 def evaluations(stage):
@@ -31,6 +34,14 @@ def trained_adapter(wildcards):
 wildcard_constraints:
     method="|".join(profile.methods),
     seed=r"\d+",
+
+
+rule study:  # names every stage, so that one whose artifacts were lost runs again even when nothing else asks for it
+    input:
+        [stamp(stage, "all", 0) for stage in ("01_data_curation", "02_rationale_generation", "tables", "07_figures")],
+        [stamp("03_lora_finetuning", method, seed) for method, seed in study.trained()],
+        evaluations("04_attack_evaluation"),
+        evaluations("05_benchmark_evaluation"),
 
 
 rule figures:
@@ -114,4 +125,4 @@ rule tables:
     output:
         stamp("tables", "all", 0),
     shell:
-        shlex.join([sys.executable, "-m", "rational_utils", "gather", "--profile", profile.name])
+        "{program} gather {choices}"

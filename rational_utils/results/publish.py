@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import nbformat
@@ -84,6 +85,6 @@ def cost_block(study: Study) -> str:
     stages_table = tables.read(study.results, "stages")
     minutes, memory = stages_table["seconds"].sum() / 60, stages_table["peak_mb"].max() / 1000
     return (
-        f"The stages of the published `{study.profile.name}` run took {minutes:.0f} minutes in all on 2 CPU cores, without the environment and the start of the "
+        f"The stages of the published `{study.profile.name}` run took {minutes:.0f} minutes in all on {os.cpu_count()} CPU cores, without the environment and the start of the "
         f"notebooks; the largest needed {memory:.1f} GB of memory."
     )
