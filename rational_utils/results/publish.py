@@ -81,10 +81,11 @@ def results_block(study: Study) -> str:
 
 
 def cost_block(study: Study) -> str:
-    """Measured time and memory of the run's stages, in one sentence."""
-    stages_table = tables.read(study.results, "stages")
-    minutes, memory = stages_table["seconds"].sum() / 60, stages_table["peak_mb"].max() / 1000
+    """Measured time and memory of the run's notebooks, in one sentence."""
+    executed = [nbformat.read(path, as_version=4).metadata["papermill"] for path in study.notebooks.glob("*.ipynb")]
+    minutes = sum(run["duration"] for run in executed) / 60
+    memory = tables.read(study.results, "stages")["peak_mb"].max() / 1000
     return (
-        f"The stages of the published `{study.profile.name}` run took {minutes:.0f} minutes in all on {os.cpu_count()} CPU cores, without the environment and the start of the "
-        f"notebooks; the largest needed {memory:.1f} GB of memory."
+        f"The {len(executed)} notebooks of the published `{study.profile.name}` run took {minutes:.0f} minutes on {os.cpu_count()} CPU cores, without making the "
+        f"environment; the largest needed {memory:.1f} GB of memory."
     )

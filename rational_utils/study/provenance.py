@@ -125,7 +125,7 @@ def require(artifact: Path) -> Path:
 class Stage:
     """A stage that is running: `keep` each artifact when it is whole, `finish` at the end.
 
-    `name`, `method`, `seed` say which; `inputs` are the artifacts it was made from.
+    `name`, `method`, `seed` say which; `inputs` are the artifacts it was made from; `dtype` is empty without a model.
     """
 
     study: Study
@@ -134,8 +134,14 @@ class Stage:
     seed: int = 0
     inputs: tuple[Path, ...] = ()
     settings: dict = field(default_factory=dict)
+    device: str = "cpu"
+    dtype: str = ""
     started: float = field(default_factory=time.time)
     kept: list[Path] = field(default_factory=list)
+
+    def uses(self, model) -> None:
+        """Note where a model computes and in which type of number."""
+        self.device, self.dtype = str(model.device), str(model.dtype).removeprefix("torch.")
 
     def keep(self, artifact: Path) -> None:
         """Write the artifact's manifest."""
@@ -170,4 +176,4 @@ class Stage:
 
     def _cost(self) -> dict:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        return {"seconds": round(time.time() - self.started, 1), "peak_mb": round(peak), "device": "cpu", "dtype": "float32"}
+        return {"seconds": round(time.time() - self.started, 1), "peak_mb": round(peak), "device": self.device, "dtype": self.dtype}

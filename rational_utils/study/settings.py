@@ -89,6 +89,7 @@ class Profile(_Section):
     name: str
     about: str
     model: Literal["tiny", "smollm2-135m"]
+    dtype: Literal["auto", "float32", "bfloat16"]
     data: Literal["fixtures", "wheels"]
     methods: tuple[Method, ...]
     seeds: tuple[Count, ...]

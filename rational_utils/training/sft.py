@@ -1,7 +1,7 @@
 """Supervised fine-tuning of LoRA weights on answers only (the paper's equation 3): Rational and its controls.
 
-Rows are grouped into optimiser steps, steps into batches of similar length under a token budget; padding stands on the
-right, so no attention mask is needed, and the output layer is applied to answer positions alone. A run that is killed
+Rows are grouped into optimiser steps, steps into batches under a token budget; nothing is padded, and the output layer is
+applied to answer positions alone. A run that is killed
 goes on from its last saved step with the same result. Does not know what the answers say.
 """
 
@@ -13,8 +13,8 @@ from typing import Callable
 import pandas as pd
 import torch
 from peft import LoraConfig, get_peft_model
-from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 
+from ..models import ragged
 from ..models.chat import IGNORED, Encoded
 from ..study.errors import StudyError
 from ..study.provenance import atomic
@@ -43,11 +43,11 @@ def train(model, rows: list[Encoded], settings: Training, seed: int, resume: Pat
         raise StudyError("training: no rows; every rationale was rejected, see the reasons in notebook 02")
     torch.manual_seed(seed)
     lora = LoraConfig(r=settings.rank, lora_alpha=settings.alpha, lora_dropout=settings.dropout, target_modules="all-linear", task_type="CAUSAL_LM")
-    model = get_peft_model(model, lora).train()
-    weights = [weight for weight in model.parameters() if weight.requires_grad]
-    optimiser = torch.optim.AdamW(weights, lr=settings.learning_rate, weight_decay=0.0)
+    model = get_peft_model(model, lora, autocast_adapter_dtype=False).train()
+    weights = Weights(model)
+    optimiser = torch.optim.AdamW(weights.exact, lr=settings.learning_rate, weight_decay=0.0)
     steps = plan_steps(len(rows), settings, seed)
-    losses = _restore(resume, model, optimiser)
+    losses = _restore(resume, weights, optimiser)
     if on_step and losses:
         on_step(len(losses))
     for number in range(len(losses), len(steps)):
@@ -55,17 +55,38 @@ def train(model, rows: list[Encoded], settings: Training, seed: int, resume: Pat
         rate = settings.learning_rate * schedule(number, len(steps))
         for group in optimiser.param_groups:
             group["lr"] = rate
-        loss, tokens = _step(model, [rows[i] for i in steps[number]], settings.tokens_per_batch)
-        torch.nn.utils.clip_grad_norm_(weights, 1.0)
+        loss, tokens = _step(model, weights, [rows[i] for i in steps[number]], settings.tokens_per_batch)
+        torch.nn.utils.clip_grad_norm_(weights.exact, 1.0)
         optimiser.step()
-        optimiser.zero_grad()
+        weights.publish()
         losses.append((number + 1, (number * settings.rows_per_step) / len(rows), loss, tokens, rate))
         if (number + 1) % SAVE_EVERY == 0:
-            _save(resume, model, optimiser, losses)
+            _save(resume, weights, optimiser, losses)
         if on_step:
             on_step(1)
     resume.unlink(missing_ok=True)
     return model.eval(), pd.DataFrame(losses, columns=["step", "epoch", "loss", "tokens", "learning_rate"])
+
+
+class Weights:
+    """The LoRA weights twice: as the model computes with them, and in float32, where small updates are not rounded away."""
+
+    def __init__(self, model):
+        self.used = [weight for weight in model.parameters() if weight.requires_grad]
+        self.exact = [torch.nn.Parameter(weight.detach().float().clone()) for weight in self.used]
+
+    def collect(self) -> None:
+        """Add the gradients of a batch to those of the step."""
+        for used, exact in zip(self.used, self.exact):
+            exact.grad = used.grad.float() if exact.grad is None else exact.grad + used.grad
+            used.grad = None
+
+    @torch.no_grad()
+    def publish(self) -> None:
+        """Give the model what the optimiser has made of the weights."""
+        for used, exact in zip(self.used, self.exact):
+            used.copy_(exact)
+            exact.grad = None
 
 
 def plan_steps(rows: int, settings: Training, seed: int) -> list[list[int]]:
@@ -85,47 +106,45 @@ def schedule(step: int, steps: int) -> float:
 
 
 def batches(rows: list[Encoded], budget: int) -> list[list[Encoded]]:
-    """Rows of similar length together; a batch's padded size stays within the budget of tokens."""
-    made: list[list[Encoded]] = []
-    for row in sorted(rows, key=lambda row: len(row.ids), reverse=True):
-        if made and len(made[-1][0].ids) * (len(made[-1]) + 1) <= budget:
-            made[-1].append(row)
-        else:
-            made.append([row])
+    """Rows in their order, as many to a batch as the budget of tokens holds, at least one."""
+    made: list[list[Encoded]] = [[]]
+    for row in rows:
+        if made[-1] and sum(len(other.ids) for other in [*made[-1], row]) > budget:
+            made.append([])
+        made[-1].append(row)
     return made
 
 
 def answer_loss(model, rows: list[Encoded]) -> torch.Tensor:
     """Sum of the negative log-likelihoods of the answer tokens, a scalar tensor."""
-    longest = max(len(row.ids) for row in rows)
-    ids = torch.tensor([[*row.ids, *[0] * (longest - len(row.ids))] for row in rows])
-    labels = torch.tensor([[*row.labels, *[IGNORED] * (longest - len(row.ids))] for row in rows])[:, 1:]
-    causal = model.get_base_model() if hasattr(model, "get_base_model") else model
-    hidden = causal.get_decoder()(input_ids=ids, use_cache=False).last_hidden_state[:, :-1]
+    labels = torch.tensor([label for row in rows for label in (*row.labels[1:], IGNORED)])
     learnt = labels != IGNORED
-    logits = causal.get_output_embeddings()(hidden[learnt])
+    logits = model.get_output_embeddings()(ragged.forward(model, [row.ids for row in rows])[learnt])
     return torch.nn.functional.cross_entropy(logits.float(), labels[learnt], reduction="sum")
 
 
-def _step(model, rows: list[Encoded], budget: int) -> tuple[float, int]:
+def _step(model, weights: Weights, rows: list[Encoded], budget: int) -> tuple[float, int]:
     tokens = sum(label != IGNORED for row in rows for label in row.labels[1:])
     total = 0.0
     for batch in batches(rows, budget):
         loss = answer_loss(model, batch) / tokens
         loss.backward()
+        weights.collect()
         total += loss.item()
     return total, tokens
 
 
-def _save(path: Path, model, optimiser, losses: list) -> None:
+def _save(path: Path, weights: Weights, optimiser, losses: list) -> None:
     with atomic(path) as draft:
-        torch.save({"lora": get_peft_model_state_dict(model), "optimiser": optimiser.state_dict(), "losses": losses}, draft)
+        torch.save({"weights": weights.exact, "optimiser": optimiser.state_dict(), "losses": losses}, draft)
 
 
-def _restore(path: Path, model, optimiser) -> list:
+def _restore(path: Path, weights: Weights, optimiser) -> list:
     if not path.exists():
         return []
     saved = torch.load(path, weights_only=True)
-    set_peft_model_state_dict(model, saved["lora"])
+    for mine, theirs in zip(weights.exact, saved["weights"], strict=True):
+        mine.data.copy_(theirs)
+    weights.publish()
     optimiser.load_state_dict(saved["optimiser"])
     return saved["losses"]

@@ -1,0 +1,67 @@
+"""Sequences side by side without padding: every sequence's hidden states are what it has alone."""
+
+import pytest
+import torch
+
+from rational_utils.models import loading, ragged
+from rational_utils.models.cache import RowCache
+
+SEQUENCES = [[5, 6, 7, 8], [9], [10, 11, 12, 13, 14, 15, 16], [20, 21]]
+
+
+@pytest.fixture(scope="module")
+def model():
+    return loading.load("tiny")[0]
+
+
+def alone(model, ids):
+    return model.get_decoder()(input_ids=torch.tensor([ids]), use_cache=False).last_hidden_state[0]
+
+
+@torch.inference_mode()
+def test_sequences_do_not_see_each_other(model):
+    together = ragged.forward(model, SEQUENCES)
+    assert torch.allclose(together, torch.cat([alone(model, ids) for ids in SEQUENCES]), atol=1e-6)
+
+
+@torch.inference_mode()
+def test_a_prefix_in_the_cache_is_seen_by_all(model):
+    prefix, cache = [30, 31, 32], RowCache.empty(model.config.num_hidden_layers)
+    ragged.forward(model, [prefix], cache)
+    together = ragged.forward(model, SEQUENCES, cache, len(prefix))
+    assert torch.allclose(together, torch.cat([alone(model, prefix + ids)[len(prefix) :] for ids in SEQUENCES]), atol=1e-6)
+
+
+@torch.inference_mode()
+def test_a_cache_spread_into_rows_holds_each_sequence_at_its_right_edge(model):
+    prefix, cache = [30, 31, 32], RowCache.empty(model.config.num_hidden_layers)
+    ragged.forward(model, [prefix], cache)
+    ragged.forward(model, SEQUENCES, cache, len(prefix))
+    rows = cache.spread([len(ids) for ids in SEQUENCES])
+    for number, ids in enumerate(SEQUENCES):
+        single = RowCache.empty(model.config.num_hidden_layers)
+        ragged.forward(model, [prefix + ids], single)
+        for mine, theirs in zip(rows.layers, single.layers, strict=True):
+            own = mine.keys[number, :, mine.length - theirs.length : mine.length]
+            assert torch.allclose(own, theirs.keys[0, :, : theirs.length], atol=1e-6)
+
+
+def test_gradients_are_those_of_the_sequences_alone(model):
+    weight = model.get_decoder().layers[0].self_attn.q_proj.weight
+    (together,) = torch.autograd.grad(ragged.forward(model, SEQUENCES).square().sum(), weight)
+    apart = [torch.autograd.grad(alone(model, ids).square().sum(), weight)[0] for ids in SEQUENCES]
+    assert torch.allclose(together, sum(apart), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("length", "prefix", "window", "seen"), [(3, 0, None, None), (2, 2, None, [[1, 1, 1, 0], [1, 1, 1, 1]]), (3, 0, 2, [[1, 0, 0], [1, 1, 0], [0, 1, 1]])])
+def test_masks_say_what_is_seen(length, prefix, window, seen):
+    mask = ragged._mask(length, prefix, window, "cpu")
+    assert (mask is None) if seen is None else mask.int().tolist() == seen
+
+
+@torch.inference_mode()
+def test_padding_masks_of_other_callers_still_count(model):
+    ids, mask = torch.tensor([[0, 0, 5, 6], [7, 8, 9, 10]]), torch.tensor([[0, 0, 1, 1], [1, 1, 1, 1]])
+    positions = (mask.cumsum(1) - 1).clamp(min=0)
+    hidden = model.get_decoder()(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False).last_hidden_state
+    assert torch.allclose(hidden[0, 2:], alone(model, [5, 6]), atol=1e-6)
