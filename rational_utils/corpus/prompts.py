@@ -24,7 +24,7 @@ SCHEMA = pa.DataFrameSchema(
         "question_id": pa.Column(str),
         "text": pa.Column(str, pa.Check.str_length(min_value=1)),
         "label": pa.Column(str, pa.Check.isin(["harmful", "benign"])),
-        "set": pa.Column(str, pa.Check.isin(["harmful", "sensitive", "plain"])),
+        "set": pa.Column(str, pa.Check.isin(["harmful", "sensitive", "sensitive_new", "plain"])),
         "category": pa.Column(str),
         "source": pa.Column(str),
         "licence": pa.Column(str),
@@ -40,7 +40,10 @@ def split(questions: pd.DataFrame, settings: Prompts, seed: int = 0) -> tuple[pd
     """Give questions a split and a use; returns the chosen rows and how many were left out, by reason.
 
     Args:
-        questions: columns question_id, text, label, set, category, source, licence, pool ("train" or "test").
+        questions: columns question_id, text, label, set, category, source, licence, pool ("train", "validation" or "test").
+
+    Set "sensitive" comes from the sources of training (other questions), "sensitive_new" from one that training never
+    sees. Validation takes half of its benign questions from each: a recipe that only fits its sources must show it there.
     """
     left_out: Counter = Counter()
     unique = questions.drop_duplicates(["text", "pool"])
@@ -50,13 +53,15 @@ def split(questions: pd.DataFrame, settings: Prompts, seed: int = 0) -> tuple[pd
     left_out["training question close to an evaluation text"] = int(close.sum())
     train_pool = without_near_duplicates(_shuffled(train_pool[~close], seed), settings.near_duplicate)
     left_out["training question close to another"] = int((~close).sum()) - len(train_pool)
-    test_pool = _shuffled(evaluation[evaluation["pool"] == "test"], seed)
+    test_pool, validation_pool = (_shuffled(evaluation[evaluation["pool"] == pool], seed) for pool in ("test", "validation"))
+    half = settings.validation_benign // 2
     chosen = [
-        _take(train_pool, "harmful", {"train": settings.train_harmful, "validation": settings.validation_harmful}),
-        _take(train_pool, "sensitive", {"train": settings.train_sensitive, "validation": settings.validation_benign}),
-        _take(train_pool, "plain", {"train": settings.train_plain}),
+        _take(_by_source_in_turn(train_pool), "harmful", {"train": settings.train_harmful}),
+        _take(train_pool, "sensitive", {"train": settings.train_sensitive, "validation": settings.validation_benign - half, "test": settings.test_sensitive}),
+        _take(_by_source_in_turn(train_pool), "plain", {"train": settings.train_plain}),
+        _take(validation_pool, "harmful", {"validation": settings.validation_harmful}),
         _take(test_pool, "harmful", {"test": settings.test_harmful}),
-        _take(test_pool, "sensitive", {"test": settings.test_sensitive}),
+        _take(test_pool, "sensitive_new", {"test": settings.test_sensitive_new, "validation": half}),
         _take(test_pool, "plain", {"test": settings.test_plain}),
     ]
     rows = pd.concat(chosen, ignore_index=True).drop(columns="pool")
@@ -75,6 +80,29 @@ def add_wrapped(rows: pd.DataFrame, attempts: list) -> pd.DataFrame:
         if attempt is not None:
             rows.loc[index, ["text", "attack"]] = attempt.messages[-1]["content"], attempt.attack
             rows.loc[index, "prompt_id"] = f"{row['question_id']}:{attempt.attack}"
+    return validated(rows)
+
+
+CARRIERS = (
+    "Write a short text on this: {question}",
+    "Explain at a high level: {question}",
+    "Summarise what one should know. {question}",
+    "Write a paragraph for a course. {question}",
+    "Draft a short answer to this: {question}",
+)
+
+
+def as_instructions(rows: pd.DataFrame, share: float) -> pd.DataFrame:
+    """Turn a share of the direct training questions into instructions, harmful and benign ones alike.
+
+    Harmful benchmarks are full of instructions and benign ones of questions: without this the form would predict the label.
+    """
+    rows = rows.copy()
+    asks = (rows["split"] == "train") & (rows["attack"] == "direct") & rows["text"].str.endswith("?")
+    for _, questions in rows[asks].groupby("set"):
+        for number, (index, row) in enumerate(questions.head(round(share * len(questions))).iterrows()):
+            rows.loc[index, "text"] = CARRIERS[number % len(CARRIERS)].replace("{question}", row["text"])
+            rows.loc[index, ["attack", "prompt_id"]] = "instruction", f"{row['question_id']}:instruction"
     return validated(rows)
 
 
@@ -127,6 +155,12 @@ def without_near_duplicates(rows: pd.DataFrame, threshold: float) -> pd.DataFram
 def _shuffled(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
     order = rows["question_id"].map(lambda name: hashlib.sha256(f"{seed}|{name}".encode()).hexdigest())
     return rows.iloc[order.argsort(kind="stable")]
+
+
+def _by_source_in_turn(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with their sources taking turns, so that the first ones hold as much of each as there is."""
+    turn = rows.groupby(["set", "source"]).cumcount()
+    return rows.iloc[turn.argsort(kind="stable")]
 
 
 def _take(pool: pd.DataFrame, kind: str, counts: dict[str, int]) -> pd.DataFrame:

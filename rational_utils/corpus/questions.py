@@ -40,7 +40,7 @@ def collect(read: Callable[[str], str]) -> tuple[pd.DataFrame, int]:
     """All questions of the study and how many were left out for their topic.
 
     Columns: question_id, text, label, set, category, source, licence, pool. Pool "train" may be trained on, "test" is
-    asked in the evaluation, "avoid" is only kept away from training.
+    asked in the evaluation, "validation" when a recipe is chosen; training is kept away from both.
     """
     rows = [row for source, label, kind, pool, parse in READERS for row in _rows(read, source, label, kind, pool, parse)]
     frame = pd.DataFrame(rows)
@@ -81,6 +81,10 @@ def _benign_pairs(text: str):
     return [(row["text"].split("\n")[0], row["domain"]) for row in json.loads(text)]
 
 
+def _harmful_pairs(text: str):
+    return [(row["harmful_version"].split("\n")[0], row["domain"]) for row in json.loads(text)]
+
+
 def _weighted_safety(text: str):
     return [(row["input"], row["metadata"]["category"]) for row in _jsonl(text) if row["metadata"]["type"] == "benign"]
 
@@ -101,11 +105,12 @@ def _sentence(text: str) -> str:
 READERS = [
     ("advbench", "harmful", "harmful", "train", _advbench),
     ("harmbench", "harmful", "harmful", "test", _lines),
-    ("strongreject", "harmful", "harmful", "avoid", _strongreject),
+    ("strongreject", "harmful", "harmful", "validation", _strongreject),
+    ("benign-pairs-50/harmful", "harmful", "harmful", "train", _harmful_pairs),
+    ("benign-pairs-100/harmful", "harmful", "harmful", "train", _harmful_pairs),
     ("overrefusal-80", "benign", "sensitive", "train", _overrefusal),
     ("overrefusal-70", "benign", "sensitive", "train", _overrefusal),
-    ("weighted-safety", "benign", "sensitive", "test", _weighted_safety),
-    ("benign-pairs-50", "benign", "plain", "train", _benign_pairs),
+    ("weighted-safety", "benign", "sensitive_new", "test", _weighted_safety),
     ("benign-pairs-100", "benign", "plain", "train", _benign_pairs),
     ("alpaca-eval/train", "benign", "plain", "train", _alpaca("selfinstruct", "oasst", "koala")),
     ("alpaca-eval/test", "benign", "plain", "test", _alpaca("vicuna", "helpful_base")),

@@ -21,6 +21,8 @@ from .cache import RowCache
 from .guides import Script, Section
 
 CHUNK_ROWS = 4
+# rows that have ended are taken out of the batch when no more than this share of it is still busy
+BUSY_SHARE = 7 / 8
 # prompt tokens that are read together
 PROMPT_TOKENS = 2048
 # prompts are grouped by this many first tokens (an instruction they share), then by length
@@ -58,7 +60,7 @@ class _Row:
         self.index, self.request, self.eos = index, request, eos
         self.prompt_ids = tokenizer.encode(request.prompt, add_special_tokens=False)
         self.ids: list[int] = []
-        self.finished = False
+        self.finished = self.left = False
         self.seconds = 0.0
         self.script = Script(request.guide, tokenizer) if request.guide else None
         if self.script:
@@ -123,14 +125,14 @@ def generate(model, tokenizer, requests: list[Request], *, rows: int = 32, on_do
     waiting.sort(key=lambda row: (row.prompt_ids[:GROUPED_BY], -len(row.prompt_ids), row.index))
     batch, done = _Batch(model), [None] * len(requests)
     while waiting or batch.rows:
-        if waiting and len(batch.rows) <= rows * 3 // 4:
-            free = rows - len(batch.rows)
+        if waiting and batch.busy() <= rows * 3 // 4:
+            free = rows - batch.busy()
             with _shared_time(waiting[:free]):
                 batch.admit(waiting[:free])
             waiting = waiting[free:]
         with _shared_time(batch.rows):
-            over = batch.step()
-        for row in over:
+            ended = batch.step()
+        for row in ended:
             done[row.index] = row.completion(tokenizer)
             if on_done:
                 on_done(1)
@@ -157,6 +159,7 @@ class _Batch:
 
     def admit(self, rows: list[_Row]) -> None:
         """Read the prompts of new rows; what all of them begin with is read once, and nothing is padded."""
+        self._drop_ended()
         shared = _common_prefix([row.prompt_ids for row in rows]) if len(rows) > 1 else 0
         reader = RowCache.empty(self.model.config.num_hidden_layers)
         if shared:
@@ -180,32 +183,43 @@ class _Batch:
         self.rows = self.rows + rows
 
     def step(self) -> list[_Row]:
-        """Choose every row's next token, take out the rows that are over, and read the new tokens."""
+        """Choose every row's next token, read the new tokens, and return the rows that have ended.
+
+        An ended row stays as ballast until there are enough of them: taking rows out copies the whole cache.
+        """
         tokens = self._choose()
-        over = [row for row in self.rows if row.over()]
-        if over:
-            kept = [i for i, row in enumerate(self.rows) if not row.over()]
-            self.rows, tokens = [self.rows[i] for i in kept], [tokens[i] for i in kept]
+        ended = [row for row in self.rows if row.over() and not row.left]
+        for row in ended:
+            row.left = True
+        if self.busy() <= len(self.rows) * BUSY_SHARE:
+            tokens = [token for row, token in zip(self.rows, tokens) if not row.left]
+            self._drop_ended()
             if not self.rows:
-                self.cache = self.hidden = self.seen = None
-                return over
-            self._keep(torch.tensor(kept))
+                return ended
         self.seen = torch.nn.functional.pad(self.seen, (0, 1), value=True)
         self.hidden = self._read(tokens)
         for row in self.rows:
             row.position += 1
-        return over
+        return ended
 
-    def _keep(self, kept: torch.Tensor) -> None:
-        seen = self.seen[kept]
-        first = int(seen.any(0).int().argmax())
-        self.seen = seen[:, first:]
-        self.cache.keep(kept, first)
+    def busy(self) -> int:
+        return sum(not row.left for row in self.rows)
+
+    def _drop_ended(self) -> None:
+        kept = torch.tensor([i for i, row in enumerate(self.rows) if not row.left])
+        self.rows = [row for row in self.rows if not row.left]
+        if not self.rows:
+            self.cache = self.hidden = self.seen = None
+        elif len(kept) < len(self.hidden):
+            seen = self.seen[kept]
+            first = int(seen.any(0).int().argmax())
+            self.seen, self.hidden = seen[:, first:], self.hidden[kept]
+            self.cache.keep(kept, first)
 
     def _choose(self) -> list[int]:
-        asking = [i for i, row in enumerate(self.rows) if row.needs_logits()]
+        asking = [i for i, row in enumerate(self.rows) if not row.left and row.needs_logits()]
         logits = dict(zip(asking, self.head(self.hidden[asking]))) if asking else {}
-        return [row.choose(logits.get(i)) for i, row in enumerate(self.rows)]
+        return [0 if row.left else row.choose(logits.get(i)) for i, row in enumerate(self.rows)]
 
     def _read(self, tokens: list[int]) -> torch.Tensor:
         """Read each row's new token; last hidden states, shape (rows, width)."""

@@ -115,12 +115,34 @@ def batches(rows: list[Encoded], budget: int) -> list[list[Encoded]]:
     return made
 
 
+class NegativeLogLikelihood(torch.autograd.Function):
+    """Summed over tokens, with a frozen linear output layer: the gradient is taken while the logits are at hand.
+
+    `hidden` has shape (tokens, width), `weight` (words, width), `targets` (tokens,).
+    """
+
+    @staticmethod
+    def forward(context, hidden, weight, targets):
+        logits = hidden @ weight.T
+        normaliser = logits.float().logsumexp(-1)
+        chosen = logits.gather(1, targets[:, None])[:, 0].float()
+        excess = logits.sub_(normaliser[:, None]).exp_()
+        excess[torch.arange(len(targets)), targets] -= 1
+        context.save_for_backward(excess @ weight)
+        return (normaliser - chosen).sum()
+
+    @staticmethod
+    def backward(context, scale):
+        (gradient,) = context.saved_tensors
+        return gradient * scale, None, None
+
+
 def answer_loss(model, rows: list[Encoded]) -> torch.Tensor:
     """Sum of the negative log-likelihoods of the answer tokens, a scalar tensor."""
     labels = torch.tensor([label for row in rows for label in (*row.labels[1:], IGNORED)])
     learnt = labels != IGNORED
-    logits = model.get_output_embeddings()(ragged.forward(model, [row.ids for row in rows])[learnt])
-    return torch.nn.functional.cross_entropy(logits.float(), labels[learnt], reduction="sum")
+    hidden = ragged.forward(model, [row.ids for row in rows])[learnt]
+    return NegativeLogLikelihood.apply(hidden, model.get_output_embeddings().weight, labels[learnt])
 
 
 def _step(model, weights: Weights, rows: list[Encoded], budget: int) -> tuple[float, int]:

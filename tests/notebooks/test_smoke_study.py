@@ -66,7 +66,8 @@ def test_attack_table_counts_every_response(study):
 
 def test_benign_table_holds_both_sets(study):
     benign = tables.read(study.results, "benign")
-    expected = {"sensitive": study.profile.prompts.test_sensitive, "plain": study.profile.prompts.test_plain}
+    wanted = study.profile.prompts
+    expected = {"sensitive": wanted.test_sensitive, "sensitive_new": wanted.test_sensitive_new, "plain": wanted.test_plain}
     assert set(zip(benign["set"], benign["n"], strict=True)) == set(expected.items())
 
 

@@ -1,6 +1,7 @@
 """The prompt table on the fixtures: split by question, near duplicates, leakage, wrapping, schema, topics."""
 
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -39,15 +40,16 @@ def greedy(collected, wanted, **changes):
     """Settings that take every harmful training question of the table."""
     everything = prompts.split(collected, wanted.model_copy(update={"train_harmful": 1}))[1]
     left = int(((collected["set"] == "harmful") & (collected["pool"] == "train")).sum()) - sum(everything.values())
-    return wanted.model_copy(update={"train_harmful": left - wanted.validation_harmful, **changes})
+    return wanted.model_copy(update={"train_harmful": left, **changes})
 
 
 def test_split_has_the_wanted_numbers(rows, wanted):
     counts = rows.groupby(["split", "set"]).size().to_dict()
     assert counts == {
         ("train", "harmful"): wanted.train_harmful, ("train", "sensitive"): wanted.train_sensitive, ("train", "plain"): wanted.train_plain,
-        ("validation", "harmful"): wanted.validation_harmful, ("validation", "sensitive"): wanted.validation_benign,
-        ("test", "harmful"): wanted.test_harmful, ("test", "sensitive"): wanted.test_sensitive, ("test", "plain"): wanted.test_plain,
+        ("validation", "harmful"): wanted.validation_harmful, ("validation", "sensitive"): wanted.validation_benign // 2, ("validation", "sensitive_new"): wanted.validation_benign // 2,
+        ("test", "harmful"): wanted.test_harmful, ("test", "sensitive"): wanted.test_sensitive,
+        ("test", "sensitive_new"): wanted.test_sensitive_new, ("test", "plain"): wanted.test_plain,
     }  # fmt: skip
     prompts.validated(rows)
 
@@ -59,8 +61,20 @@ def test_every_question_is_on_one_side_and_nothing_leaks(rows, wanted):
 
 def test_split_keeps_the_pools_apart(rows, collected):
     pool = collected.set_index("question_id")["pool"]
-    assert set(pool[rows[rows["split"] == "test"]["question_id"]]) == {"test"}
-    assert set(pool[rows[rows["split"] != "test"]["question_id"]]) == {"train"}
+    for split, allowed in (("test", {"train", "test"}), ("train", {"train"}), ("validation", {"train", "test", "validation"})):
+        assert set(pool[rows[rows["split"] == split]["question_id"]]) == allowed
+
+
+def test_validation_asks_what_the_training_sources_do_not_show(rows, collected):
+    asked = rows[rows["split"] == "validation"].merge(collected[["question_id", "pool"]], on="question_id")
+    assert set(asked[asked["label"] == "harmful"]["pool"]) == {"validation"}
+    assert set(asked[asked["label"] == "benign"]["pool"]) == {"train", "test"}
+
+
+def test_sources_take_turns(collected):
+    rows = prompts._by_source_in_turn(collected[(collected["pool"] == "train") & (collected["set"] == "harmful")])
+    sources = rows["source"].nunique()
+    assert rows["source"].head(sources).nunique() == sources
 
 
 def test_use_follows_split_and_label(rows):
@@ -86,12 +100,27 @@ def test_nothing_is_left_out_of_clean_questions(collected, wanted):
     assert set(prompts.split(collected, wanted)[1].values()) == {0}
 
 
-@pytest.mark.parametrize("pool", ["test", "avoid"])
+@pytest.mark.parametrize("pool", ["test", "validation"])
 def test_a_training_question_close_to_an_evaluation_text_is_left_out(collected, wanted, pool):
     table = planted(collected, (LONG + " again.", "train"), (LONG + ".", pool))
     rows, left_out = prompts.split(table, greedy(table, wanted))
     assert left_out["training question close to an evaluation text"] == 1 and left_out["training question close to another"] == 0
     assert "planted-0" not in set(rows["question_id"])
+
+
+def test_questions_of_both_labels_become_instructions(rows, wanted):
+    asked = rows.assign(text=rows["text"].where(rows["text"].str.endswith("?"), rows["text"].str.rstrip(".") + "?"))
+    made = prompts.as_instructions(asked, 0.5)
+    changed = made[made["attack"] == "instruction"]
+    assert set(changed["label"]) == {"harmful", "benign"} and set(changed["split"]) == {"train"}
+    assert changed["prompt_id"].str.endswith(":instruction").all() and not changed["text"].str.endswith("}").any()
+    before = asked.set_index("question_id")["text"]
+    assert all(before[row.question_id] in row.text for row in changed.itertuples())
+    assert made[made["attack"] == "direct"]["text"].isin(asked["text"]).all()
+
+
+def test_no_share_means_no_instructions(rows):
+    assert prompts.as_instructions(rows, 0.0).equals(rows)
 
 
 def test_of_close_training_questions_one_is_kept(collected, wanted):
@@ -107,19 +136,19 @@ def test_exact_duplicates_are_counted_and_appear_once(collected, wanted):
     assert left_out["exact duplicate"] == 1 and (rows["text"] == LONG).sum() == 1
 
 
-@pytest.mark.parametrize("pool", ["test", "avoid"])
+@pytest.mark.parametrize("pool", ["test", "validation"])
 def test_a_training_question_equal_to_an_evaluation_text_is_left_out(collected, wanted, pool):
     table = planted(collected, (LONG, "train"), (LONG, pool))
     rows, _ = prompts.split(table, greedy(table, wanted))
-    assert LONG not in set(rows[rows["split"] != "test"]["text"])
+    assert LONG not in set(rows[rows["split"] == "train"]["text"])
 
 
-@pytest.mark.parametrize("field", ["train_harmful", "train_sensitive", "train_plain", "test_harmful", "test_sensitive", "test_plain"])
+@pytest.mark.parametrize("field", ["train_harmful", "train_sensitive", "train_plain", "test_harmful", "test_sensitive", "test_sensitive_new", "test_plain"])
 def test_too_few_questions_are_said_in_one_line(collected, wanted, field):
     with pytest.raises(StudyError) as caught:
         prompts.split(collected, wanted.model_copy(update={field: 99}))
     message = str(caught.value)
-    assert field.split("_")[1] in message and "wanted for " + field.split("_")[0] in message and "can be had" in message and "\n" not in message
+    assert field.split("_")[1] in message and re.search(r"wanted for [\w+]*" + field.split("_")[0], message) and "can be had" in message and "\n" not in message
 
 
 def test_no_training_questions_at_all_are_said_in_one_line(collected, wanted):
@@ -229,4 +258,4 @@ def test_line_separators_inside_a_jsonl_line_do_not_split_it(collected, mark):
 
 def test_question_ids_are_unique_and_texts_are_one_line(collected):
     assert collected["question_id"].is_unique and not collected["text"].str.contains(r"\s\s|\n").any()
-    assert set(collected["pool"]) == {"train", "test", "avoid"} and collected["licence"].str.len().min() > 0
+    assert set(collected["pool"]) == {"train", "test", "validation"} and collected["licence"].str.len().min() > 0
