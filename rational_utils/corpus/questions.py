@@ -73,10 +73,6 @@ def _strongreject(text: str):
     return [(row.forbidden_prompt, row.category) for row in pd.read_csv(StringIO(text)).itertuples()]
 
 
-def _do_not_answer(text: str):
-    return [(row["prompt"], "none") for row in _jsonl(text)]
-
-
 def _overrefusal(text: str):
     return [(row["text"], row["category"]) for row in json.loads(text)]
 
@@ -110,9 +106,6 @@ READERS = [
     ("advbench", "harmful", "harmful", "train", _advbench),
     ("harmbench", "harmful", "harmful", "test", _lines),
     ("strongreject", "harmful", "harmful", "validation", _strongreject),
-    ("do-not-answer-malicious", "harmful", "harmful", "train", _do_not_answer),
-    ("do-not-answer-misinformation", "harmful", "harmful", "train", _do_not_answer),
-    ("do-not-answer-hate", "harmful", "harmful", "train", _do_not_answer),
     ("benign-pairs-50/harmful", "harmful", "harmful", "train", _harmful_pairs),
     ("benign-pairs-100/harmful", "harmful", "harmful", "train", _harmful_pairs),
     ("overrefusal-80", "benign", "sensitive", "train", _overrefusal),
