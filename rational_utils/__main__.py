@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
+import tempfile
 
 import yaml
 
@@ -16,9 +18,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return options.run(options) or 0
-    except StudyError as error:
-        print(f"error: {error}", file=sys.stderr)
-        _leave_error(str(error))
+    except (StudyError, OSError) as error:
+        message = str(error) if isinstance(error, StudyError) else f"{error.strerror}: {error.filename or 'a file'}; free space or fix the folder and run again"
+        print(f"error: {message}", file=sys.stderr)
+        _leave_error(message)
         return 2
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here", file=sys.stderr)
@@ -60,13 +63,12 @@ def _check(options) -> None:
 def _reproduce(options) -> int:
     _check(options)
     study = _study(options)
-    error = study.runs / "error.txt"
-    error.unlink(missing_ok=True)
-    os.environ["RATIONAL_ERROR_FILE"] = str(error)
     before = _newest(study)
-    code = stages.snakemake(study)
-    if code:
-        raise StudyError(error.read_text().strip() if error.exists() else f"Snakemake ended with code {code}; its messages are above")
+    with tempfile.NamedTemporaryFile("r", prefix="error") as error:  # not in the runs folder, whose disk may be full
+        os.environ["RATIONAL_ERROR_FILE"] = error.name
+        code = stages.snakemake(study)
+        if code:
+            raise StudyError(error.read().strip() or f"Snakemake ended with code {code}; its messages are above")
     print("Nothing to do: everything is up to date." if before and _newest(study) == before else "Done.")
     print(f"Figures:   {os.path.relpath(study.figures, settings.ROOT)}")
     print(f"Notebooks: {os.path.relpath(study.notebooks, settings.ROOT)}")
@@ -106,7 +108,7 @@ def _leave_error(message: str) -> None:
     """The line that `reproduce` repeats at its end, when Snakemake's own messages have scrolled by."""
     path = os.environ.get("RATIONAL_ERROR_FILE")
     if path:
-        with open(path, "w") as stream:
+        with contextlib.suppress(OSError), open(path, "w") as stream:
             stream.write(message + "\n")
 
 

@@ -107,6 +107,8 @@ def run(name: str, given: dict[str, Any]) -> Path:
         except PapermillExecutionError as error:
             said = error.evalue if error.ename == "StudyError" else f"{error.ename}: {error.evalue}"
             raise StudyError(f"{name}{variant}: {said.splitlines()[0] if said else error.ename} (see {os.path.relpath(target, ROOT)})") from None
+        except OSError as error:
+            raise StudyError(f"{name}{variant}: cannot write {os.path.relpath(target, ROOT)}: {error.strerror}; free space and run again") from None
         except DeadKernelError:
             raise StudyError(f"{name}{variant}: its kernel was killed, mostly for want of memory; free some and run again") from None
     return target
