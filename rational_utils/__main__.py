@@ -40,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
         return made
 
     command("reproduce", _reproduce, "run everything that is missing, in order, and say where the results are")
+    command("validate", _validate, "train, and attack on the validation split alone: how a recipe is chosen")
     command("check", _check, "validate the profile and fetch what it needs")
     stage = command("stage", _stage, "run one notebook")
     stage.add_argument("notebook")
@@ -74,6 +75,18 @@ def _reproduce(options) -> int:
     print(f"Notebooks: {os.path.relpath(study.notebooks, settings.ROOT)}")
     print(f"Tables:    {os.path.relpath(study.results, settings.ROOT)}")
     return 0
+
+
+def _validate(options) -> None:
+    from .results import validation
+
+    options.set.append(validation.SPLIT)
+    _check(options)
+    study = _study(options)
+    stamps = [study.stamp("04_attack_evaluation", method, seed).relative_to(study.runs) for method, seed in study.evaluated()]
+    if stages.snakemake(study, *map(str, stamps)):
+        raise StudyError("validation: a stage failed; its error is above")
+    print(validation.append(study, validation.trial(study)).round(3).to_string(index=False))
 
 
 def _newest(study: settings.Study) -> float:

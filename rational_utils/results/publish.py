@@ -22,10 +22,12 @@ def publish(study: Study) -> None:
     """Publish a finished run.
 
     Raises:
-        StudyError: the run is not finished, or it is the smoke profile, whose numbers are noise.
+        StudyError: the run is not finished, is a validation, or is the smoke profile, whose numbers are noise.
     """
     if study.profile.name == "smoke":
         raise StudyError("publish: the smoke profile's numbers are noise; publish another profile")
+    if study.profile.attacks.split != "test":
+        raise StudyError("publish: these attacks were on validation questions; publish a run with attacks.split=test")
     if not (study.stamp("tables").exists() and study.stamp("07_figures").exists()):
         raise StudyError(f"publish: the run is not finished; run `make reproduce PROFILE={study.profile.name}` first")
     _copy(study.results, study.published_results)

@@ -78,8 +78,10 @@ class Training(_Section):
 
 
 class Attacks(_Section):
-    """Attack evaluation: which attacks, and how many tokens an answer and a rationale before it may have."""
+    """Attack evaluation: on whose questions (a recipe is chosen on "validation", never on "test"), which attacks, and how
+    many tokens an answer and a rationale before it may have."""
 
+    split: Literal["test", "validation"]
     names: tuple[str, ...]
     answer_tokens: Positive
     rationale_tokens: Positive
@@ -184,8 +186,9 @@ class Study:
 
     @property
     def runs(self) -> Path:
-        """Everything this profile writes; RATIONAL_RUNS moves it (tests use a temporary folder)."""
-        return Path(os.environ.get("RATIONAL_RUNS", ROOT / "runs")) / self.profile.name
+        """Everything this profile writes; RATIONAL_RUNS moves it (tests use a temporary folder). Validation has its own."""
+        suffix = "-validation" if self.profile.attacks.split == "validation" else ""
+        return Path(os.environ.get("RATIONAL_RUNS", ROOT / "runs")) / f"{self.profile.name}{suffix}"
 
     @property
     def prompts(self) -> Path:

@@ -29,7 +29,8 @@ from .settings import ROOT, Study
 
 NOTEBOOKS = ROOT / "notebooks"
 TYPES = {"str": str, "int": int, "float": float, "bool": bool, "list[str]": list[str]}
-QUIET_ENVIRONMENT = {
+KERNEL_ENVIRONMENT = {  # quiet, offline; and the C library keeps memory that it would otherwise fetch anew for every large tensor
+    "MALLOC_MMAP_THRESHOLD_": "1073741824", "MALLOC_TRIM_THRESHOLD_": "1073741824",
     "TQDM_DISABLE": "", "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "HF_DATASETS_DISABLE_PROGRESS_BARS": "1", "TOKENIZERS_PARALLELISM": "false", "PYDEVD_DISABLE_FILE_VALIDATION": "1",
 }  # fmt: skip
@@ -97,7 +98,7 @@ def run(name: str, given: dict[str, Any]) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     logging.getLogger("papermill").setLevel(logging.ERROR)  # its own, weaker check of the parameters warns of every list
     print(f"== {name}{variant}", flush=True)
-    os.environ.update(QUIET_ENVIRONMENT, PYTHONPATH=os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    os.environ.update(KERNEL_ENVIRONMENT, PYTHONPATH=os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
     with _progress_shown():
         try:
             papermill.execute_notebook(

@@ -42,6 +42,20 @@ def test_it_says_where_the_results_are(study, runs):
     assert "Figures:" in made.stdout and "Notebooks:" in made.stdout and "Tables:" in made.stdout
 
 
+def test_a_recipe_is_validated_apart_from_the_test(study, runs):
+    before = {path: path.stat().st_mtime for path in study.runs.rglob("*")}
+    command = [sys.executable, "-m", "rational_utils", "validate", "--profile", "smoke", "--set", "methods=[base]"]
+    made = subprocess.run(command, cwd=ROOT, env={**os.environ, "RATIONAL_RUNS": str(runs)}, capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr[-3000:]
+    validation = settings.load("smoke", ["methods=[base]", "attacks.split=validation"])
+    asked = set(pd.read_parquet(validation.responses("base", 0))["question_id"])
+    splits = pd.read_parquet(study.prompts).set_index("question_id")["split"]
+    assert asked and set(splits[sorted(asked)]) == {"validation"}
+    trials = pd.read_csv(validation.runs / "trials.csv")
+    assert trials["recipe"].tolist() == ["methods=[base]"] and trials["asr"].between(0, 1).all()
+    assert {path: path.stat().st_mtime for path in study.runs.rglob("*")} == before
+
+
 def test_every_stage_left_an_executed_notebook(study):
     names = {path.stem for path in study.notebooks.glob("*.ipynb")}
     per_method = {f"{name}.{method}-s0" for name in ("04_attack_evaluation", "05_benchmark_evaluation") for method in METHODS}

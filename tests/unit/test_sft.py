@@ -5,8 +5,8 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
-from rational_utils.models import chat, loading
-from rational_utils.training import sft
+from rational_utils.models import chat, loading, ragged
+from rational_utils.training import layer, sft
 
 PAIRS = [
     ("What is tea?", "A drink."),
@@ -83,13 +83,49 @@ def test_the_gradient_of_a_step_does_not_depend_on_the_batches(model, rows, budg
     def gradient(tokens_per_batch):
         weights = sft.Weights(tuned)
         loss, tokens = sft._step(tuned, weights, rows, tokens_per_batch)
-        return loss, tokens, [weight.grad for weight in weights.exact]
+        return loss, tokens, weights.exact.grad.clone()
 
     loss, tokens, whole = gradient(10_000)
     again, count, parts = gradient(budget)
     assert (again, count) == (pytest.approx(loss, rel=1e-5), tokens)
-    assert max(grad.abs().max() for grad in whole) > 1e-3
-    assert all(torch.allclose(*pair, atol=1e-6) for pair in zip(whole, parts, strict=True))
+    assert whole.abs().max() > 1e-3 and torch.allclose(whole, parts, atol=1e-6)
+
+
+@pytest.mark.parametrize("number", [[0], [1, 2, 3]])
+def test_the_fused_layer_gives_the_loss_and_gradient_of_peft(model, rows, number):
+    tuned = with_lora(model).double()
+    chosen = [rows[index] for index in number]
+
+    def gradients():
+        tuned.zero_grad()
+        loss = sft.answer_loss(tuned, chosen)
+        loss.backward()
+        return loss.item(), {name: weight.grad for name, weight in tuned.named_parameters() if weight.grad is not None}
+
+    expected, theirs = gradients()
+    with layer.fused(tuned, dropout=0.0):
+        assert "forward" in vars(layer_of(tuned))
+        loss, ours = gradients()
+    assert "forward" not in vars(layer_of(tuned))
+    assert loss == pytest.approx(expected, rel=1e-5) and ours.keys() == theirs.keys() and len(ours) == 28
+    assert all(torch.allclose(ours[name], theirs[name], rtol=1e-3, atol=1e-5 * theirs[name].abs().max().item()) for name in theirs)
+
+
+def test_the_fused_layer_leaves_the_weights_as_they_were(model):
+    tuned = with_lora(model)
+    before = {name: weight.clone() for name, weight in tuned.state_dict().items()}
+    with layer.fused(tuned, dropout=0.0):
+        pass
+    assert equal(before, tuned.state_dict())
+
+
+def test_a_dropout_is_left_to_peft(model):
+    with layer.fused(with_lora(model), dropout=0.1):
+        assert "forward" not in vars(layer_of(model))
+
+
+def layer_of(model):
+    return ragged.decoder(model).layers[0]
 
 
 def test_the_loss_of_a_step_is_the_mean_over_its_answer_tokens(model, rows):
@@ -102,13 +138,13 @@ def test_the_loss_of_a_step_is_the_mean_over_its_answer_tokens(model, rows):
 def test_small_updates_are_not_rounded_away(model, rows):
     tuned = with_lora(model).to(torch.bfloat16)
     weights = sft.Weights(tuned)
-    before = weights.exact[0].detach().clone()
+    before = weights.exact.detach().clone()
     with torch.no_grad():
         for _ in range(64):
-            weights.exact[0] += before.abs().clamp(min=1e-3) * 2**-10
+            weights.exact += before.abs().clamp(min=1e-3) * 2**-10
             weights.publish()
     assert weights.used[0].dtype == torch.bfloat16
-    assert not torch.equal(weights.used[0].float(), before.to(torch.bfloat16).float())
+    assert not torch.equal(weights.used[0].float().flatten(), before.to(torch.bfloat16).float()[: weights.used[0].numel()])
 
 
 @pytest.mark.parametrize("budget", [1, 60, 150, 10_000])

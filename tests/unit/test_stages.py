@@ -25,7 +25,7 @@ def notebooks(folders, monkeypatch):
     """A temporary folder of notebooks; what `run` sets in the environment is undone."""
     (folders / "notebooks").mkdir()
     monkeypatch.setattr(stages, "NOTEBOOKS", folders / "notebooks")
-    for name in (*stages.QUIET_ENVIRONMENT, "PYTHONPATH", "RATIONAL_PROGRESS", "RATIONAL_PROGRESS_SECONDS"):
+    for name in (*stages.KERNEL_ENVIRONMENT, "PYTHONPATH", "RATIONAL_PROGRESS", "RATIONAL_PROGRESS_SECONDS"):
         monkeypatch.setenv(name, "")
     write("03_training")
     write("04_evaluation")
