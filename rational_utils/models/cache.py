@@ -48,9 +48,10 @@ class RowLayer(CacheLayerMixin):
         return made
 
     def _spread(self, buffer: torch.Tensor, lengths: list[int], prefix: int, longest: int) -> torch.Tensor:
-        rows = buffer.new_zeros(len(lengths), buffer.shape[1], prefix + longest + GROWTH, buffer.shape[3])
+        rows = buffer.new_empty(len(lengths), buffer.shape[1], prefix + longest + GROWTH, buffer.shape[3])
         for row, own in zip(rows, buffer[0, :, prefix : self.length].split(lengths, 1)):
             start = longest - own.shape[1]
+            row[:, :start] = 0  # masked, yet it must be a number
             row[:, start : start + prefix] = buffer[0, :, :prefix]
             row[:, start + prefix : prefix + longest] = own
         return rows

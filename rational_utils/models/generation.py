@@ -76,11 +76,11 @@ class _Row:
     def needs_logits(self) -> bool:
         return not (self.script and self.script.forced)
 
-    def choose(self, logits: torch.Tensor | None) -> int:
+    def choose(self, logits: torch.Tensor | None, likeliest: int) -> int:
         if logits is None:
             token = self.script.forced.popleft()
         else:
-            token = self._sample(logits)
+            token = self._sample(logits, likeliest)
             if self.script:
                 token = self.script.observe(token, token == self.eos)
         ended = token == self.eos
@@ -89,12 +89,12 @@ class _Row:
         self.finished = ended or bool(self.script and self.script.over and not self.script.forced)
         return token
 
-    def _sample(self, logits: torch.Tensor) -> int:
+    def _sample(self, logits: torch.Tensor, likeliest: int) -> int:
         allowed = self.script.allowed_tokens() if self.script else []
         if allowed:
             return allowed[int(logits[allowed].argmax())]
         if self.generator is None:
-            return int(logits.argmax())
+            return likeliest
         weights = torch.softmax(logits.float() / self.request.temperature, -1)
         return int(torch.multinomial(weights, 1, generator=self.generator))
 
@@ -218,8 +218,9 @@ class _Batch:
 
     def _choose(self) -> list[int]:
         asking = [i for i, row in enumerate(self.rows) if not row.left and row.needs_logits()]
-        logits = dict(zip(asking, self.head(self.hidden[asking]))) if asking else {}
-        return [0 if row.left else row.choose(logits.get(i)) for i, row in enumerate(self.rows)]
+        logits = self.head(self.hidden[asking]) if asking else torch.empty(0)
+        found = {i: (scores, likeliest) for i, scores, likeliest in zip(asking, logits, logits.max(-1).indices.tolist() if asking else [])}
+        return [0 if row.left else row.choose(*found.get(i, (None, 0))) for i, row in enumerate(self.rows)]
 
     def _read(self, tokens: list[int]) -> torch.Tensor:
         """Read each row's new token; last hidden states, shape (rows, width)."""

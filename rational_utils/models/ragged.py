@@ -42,6 +42,8 @@ def attend(module, query, key, value, attention_mask, lengths: list[int] | None 
 
     `query` has shape (1, heads, sum of lengths, head width); `key` and `value` may begin with a prefix that all see.
     """
+    if lengths is None and query.shape[2] == 1:
+        return _attend_to_cache(query, key, value, attention_mask, settings.get("scaling"))
     if lengths is None:
         return sdpa_attention_forward(module, query, key, value, attention_mask, **settings)
     prefix = key.shape[2] - query.shape[2]
@@ -58,6 +60,13 @@ def attend(module, query, key, value, attention_mask, lengths: list[int] | None 
             )
         )  # fmt: skip
     return torch.cat(answers, 2).transpose(1, 2), None
+
+
+def _attend_to_cache(query, key, value, mask, scale):
+    """One new token a row. Heads with common keys stand as queries beside each other, so that no key is copied for them."""
+    rows, heads, _, width = query.shape
+    seen = torch.nn.functional.scaled_dot_product_attention(query.view(rows, key.shape[1], -1, width), key, value, attn_mask=mask, scale=scale)
+    return seen.reshape(rows, 1, heads, width), None
 
 
 def _mask(length: int, prefix: int, window: int | None, device) -> torch.Tensor | None:

@@ -21,7 +21,7 @@ from ..study.provenance import atomic
 from ..study.settings import Training
 from . import layer
 
-SAVE_EVERY = 10
+SAVE_EVERY = 25
 WARM_UP = 0.1
 LOGITS_AT_ONCE, FLOATS_AT_ONCE = 256, 16  # tokens whose scores over all words stand in memory together; as float32, in the cache
 
