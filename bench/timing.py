@@ -10,7 +10,7 @@ from typing import Callable
 import pandas as pd
 import torch
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).parents[1] / "docs" / "performance"
 
 
 def alternate(sides: dict[str, Callable[[], int]], pairs: int, limit: Callable[[], float], unit: str) -> pd.DataFrame:

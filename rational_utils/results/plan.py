@@ -1,0 +1,81 @@
+"""What a profile will cost before it runs: the published run of `quick`, scaled by the amount of work and by the processor.
+
+Cost is proportional to the tokens that a stage writes, learns or scores (`docs/performance.md` shows how far that holds),
+and to the model's size. Memory is what the published stage needed, plus what a larger model's weights add.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+
+import pandas as pd
+import torch
+
+from ..study import settings
+from ..study.settings import Profile, Study
+from . import tables
+
+REFERENCE = "quick"
+PARAMETERS = {"tiny": 1e5, "smollm2-135m": 135e6}
+LAYER = ((576, 576), (1536, 576), (576, 1536))  # SmolLM2-135M's shapes: the processor is timed on what it will do
+
+
+def plan(study: Study) -> pd.DataFrame:
+    """Columns stage, method, seed, seconds, peak_mb: what each stage of the study should take on this machine.
+
+    Raises:
+        StudyError: the published tables cannot be read.
+    """
+    reference = settings.load(REFERENCE)
+    measured = tables.read(reference.published_results, "stages").set_index(["stage", "method"])
+    machine = json.loads((reference.published_results / "machine.json").read_text())
+    slower = machine["gflops"] / gflops(study.profile.dtype)
+    larger = PARAMETERS[study.profile.model] / PARAMETERS[reference.profile.model]
+    rows = []
+    for stage, method, seed in _stages(study):
+        known = measured.loc[(stage, method)].iloc[0]
+        work = _amount(stage, method, study.profile) / _amount(stage, method, reference.profile)
+        seconds = machine["fixed_seconds"] + known["seconds"] * work * (larger * slower if known["dtype"] else 1)
+        rows.append({"stage": stage, "method": method, "seed": seed, "seconds": round(seconds), "peak_mb": round(known["peak_mb"] * max(1, larger))})
+    return pd.DataFrame(rows)
+
+
+def _stages(study: Study) -> list[tuple[str, str, int]]:
+    trained, evaluated = study.trained(), study.evaluated()
+    return [
+        ("01_data_curation", "all", 0), ("02_rationale_generation", "all", 0), *(("03_lora_finetuning", *run) for run in trained),
+        *(("04_attack_evaluation", *run) for run in evaluated), *(("05_benchmark_evaluation", *run) for run in evaluated),
+    ]  # fmt: skip
+
+
+def _amount(stage: str, method: str, profile: Profile) -> float:
+    """Tokens written, learnt or scored, up to a factor that is the same for all profiles."""
+    prompts, attacks, rationales = profile.prompts, profile.attacks, profile.rationales
+    benign = prompts.train_sensitive + prompts.train_plain
+    if stage.startswith("02"):
+        return 4 * rationales.section_tokens * prompts.train_harmful + (3 * rationales.section_tokens + rationales.answer_tokens) * benign
+    if stage.startswith("03"):
+        return (prompts.train_harmful + benign) * profile.training.epochs
+    if stage.startswith("04"):
+        asked = prompts.test_harmful * len(attacks.names) + prompts.test_sensitive + prompts.test_sensitive_new + prompts.test_plain
+        return asked * (attacks.answer_tokens + attacks.rationale_tokens * (method == "rational"))
+    if stage.startswith("05"):
+        return sum(profile.benchmarks.values())
+    return 1
+
+
+def gflops(dtype: str, rows: int = 256, seconds: float = 2.0) -> float:
+    """Billions of floating-point operations a second that this machine reaches on a layer's matrix products."""
+    from ..models.loading import number_type
+
+    weights = [torch.randn(shape, dtype=number_type(dtype)) for shape in LAYER]
+    inputs = [torch.randn(rows, shape[1], dtype=number_type(dtype)) for shape in LAYER]
+    times, until = [], time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        started = time.perf_counter()
+        for given, weight in zip(inputs, weights):
+            torch.nn.functional.linear(given, weight)
+        times.append(time.perf_counter() - started)
+    return sum(2 * rows * weight.numel() for weight in weights) / statistics.median(times) / 1e9
