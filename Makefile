@@ -39,7 +39,8 @@ bench: environment
 	$(VENV)/bin/python -m bench.sft
 	$(VENV)/bin/python -m bench.losses
 	$(VENV)/bin/python -m bench.scoring
-	$(VENV)/bin/python -m bench.straight
+	$(VENV)/bin/python -m bench.growth
+	$(VENV)/bin/python -m bench.report
 
 clean:
 	rm -rf runs/$(PROFILE)

@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command("reproduce", _reproduce, "run everything that is missing, in order, and say where the results are")
     command("validate", _validate, "train, and attack on the validation split alone: how a recipe is chosen")
+    command("plan", _plan, "what each stage should take on this machine, in seconds and MB, before anything runs")
     command("check", _check, "validate the profile and fetch what it needs")
     stage = command("stage", _stage, "run one notebook")
     stage.add_argument("notebook")
@@ -87,6 +88,16 @@ def _validate(options) -> None:
     if stages.snakemake(study, *map(str, stamps)):
         raise StudyError("validation: a stage failed; its error is above")
     print(validation.append(study, validation.trial(study)).round(3).to_string(index=False))
+
+
+def _plan(options) -> None:
+    from .results import plan
+
+    study = _study(options)
+    planned = plan.plan(study)
+    fixed = plan.fixed_seconds() * len(planned)
+    print(plan.compared(planned, study).to_string(index=False))
+    print(f"in all {(planned['seconds'].sum() + fixed) / 60:.1f} minutes, {fixed:.0f} seconds of them for starting notebooks; largest stage {planned['peak_mb'].max() / 1000:.1f} GB")
 
 
 def _newest(study: settings.Study) -> float:

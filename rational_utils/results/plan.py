@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import statistics
 import time
+from pathlib import Path
 
 import pandas as pd
 import torch
@@ -18,6 +19,7 @@ from ..study.settings import Profile, Study
 from . import tables
 
 REFERENCE = "quick"
+MACHINE = "machine.json"  # beside the published tables: the profile and the processor that they were measured with
 PARAMETERS = {"tiny": 1e5, "smollm2-135m": 135e6}
 LAYER = ((576, 576), (1536, 576), (576, 1536))  # SmolLM2-135M's shapes: the processor is timed on what it will do
 
@@ -28,18 +30,40 @@ def plan(study: Study) -> pd.DataFrame:
     Raises:
         StudyError: the published tables cannot be read.
     """
-    reference = settings.load(REFERENCE)
-    measured = tables.read(reference.published_results, "stages").set_index(["stage", "method"])
-    machine = json.loads((reference.published_results / "machine.json").read_text())
-    slower = machine["gflops"] / gflops(study.profile.dtype)
-    larger = PARAMETERS[study.profile.model] / PARAMETERS[reference.profile.model]
+    measured = tables.read(_published(), "stages").set_index(["stage", "method"])
+    reference = Profile.model_validate_json(json.dumps(_machine()["profile"]))
+    slower = _machine()["gflops"] / gflops(study.profile.dtype)
+    larger = PARAMETERS[study.profile.model] / PARAMETERS[reference.model]
     rows = []
     for stage, method, seed in _stages(study):
         known = measured.loc[(stage, method)].iloc[0]
-        work = _amount(stage, method, study.profile) / _amount(stage, method, reference.profile)
-        seconds = machine["fixed_seconds"] + known["seconds"] * work * (larger * slower if known["dtype"] else 1)
-        rows.append({"stage": stage, "method": method, "seed": seed, "seconds": round(seconds), "peak_mb": round(known["peak_mb"] * max(1, larger))})
+        work = _amount(stage, method, study.profile) / _amount(stage, method, reference)
+        seconds = known["seconds"] * work * (larger * slower if known["dtype"] else 1)
+        rows.append({"stage": stage, "method": method, "seed": seed, "seconds": round(seconds, 1), "peak_mb": round(known["peak_mb"] * max(1, larger))})
     return pd.DataFrame(rows)
+
+
+def _published() -> Path:
+    return settings.load(REFERENCE).published_results
+
+
+def _machine() -> dict:
+    return json.loads((_published() / MACHINE).read_text())
+
+
+def fixed_seconds() -> float:
+    """What a notebook takes besides its stage: starting the kernel, imports."""
+    return _machine()["fixed_seconds"]
+
+
+def compared(planned: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """The plan with what the study's last run measured, where there is one: measured_seconds, measured_mb, off (share)."""
+    if not (study.results / "stages.csv").exists():
+        return planned
+    measured = tables.read(study.results, "stages")[["stage", "method", "seed", "seconds", "peak_mb"]]
+    measured = measured.rename(columns={"seconds": "measured_seconds", "peak_mb": "measured_mb"})
+    both = planned.merge(measured, on=["stage", "method", "seed"], how="left")
+    return both.assign(off=(both["seconds"] / both["measured_seconds"] - 1).round(2))
 
 
 def _stages(study: Study) -> list[tuple[str, str, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 
@@ -11,7 +12,7 @@ import pandas as pd
 from ..study import stages
 from ..study.errors import StudyError
 from ..study.settings import ROOT, Study
-from . import display, tables
+from . import display, plan, tables
 from .names import method_title
 from .statistics import pooled_asr
 
@@ -31,6 +32,7 @@ def publish(study: Study) -> None:
     if not (study.stamp("tables").exists() and study.stamp("07_figures").exists()):
         raise StudyError(f"publish: the run is not finished; run `make reproduce PROFILE={study.profile.name}` first")
     _copy(study.results, study.published_results)
+    (study.published_results / plan.MACHINE).write_text(json.dumps(machine(study)) + "\n")
     _copy(study.figures, ROOT / "figures")
     for notebook in sorted(stages.NOTEBOOKS.glob("*.ipynb")):
         _take_outputs(notebook, _executed(study, notebook.stem))
@@ -82,10 +84,26 @@ def results_block(study: Study) -> str:
     return f"{about}\n\n{display.to_markdown(pd.DataFrame(rows))}"
 
 
+def machine(study: Study) -> dict:
+    """What `plan` scales by: the processor's speed, and the seconds that a notebook takes besides its stage (kernel, imports);
+    with the profile that was run."""
+    stages_table = tables.read(study.results, "stages")
+    durations = [run["duration"] for name, run in _papermill(study) if not name.startswith("07")]
+    return {
+        "gflops": round(plan.gflops(study.profile.dtype), 1), "cores": os.cpu_count(),
+        "fixed_seconds": round((sum(durations) - stages_table["seconds"].sum()) / len(durations), 2),
+        "profile": study.profile.model_dump(mode="json"),
+    }  # fmt: skip
+
+
+def _papermill(study: Study) -> list[tuple[str, dict]]:
+    return [(path.stem, nbformat.read(path, as_version=4).metadata["papermill"]) for path in study.notebooks.glob("*.ipynb")]
+
+
 def cost_block(study: Study) -> str:
     """Measured time and memory of the run's notebooks, in one sentence."""
-    executed = [nbformat.read(path, as_version=4).metadata["papermill"] for path in study.notebooks.glob("*.ipynb")]
-    minutes = sum(run["duration"] for run in executed) / 60
+    executed = _papermill(study)
+    minutes = sum(run["duration"] for _, run in executed) / 60
     memory = tables.read(study.results, "stages")["peak_mb"].max() / 1000
     return (
         f"The {len(executed)} notebooks of the published `{study.profile.name}` run took {minutes:.0f} minutes on {os.cpu_count()} CPU cores, without making the "

@@ -67,50 +67,61 @@ class Group:
 
 def _forward(layer, groups, hidden_states, position_embeddings, lengths, **_):
     """In place of the layer's own forward; `lengths` of the sequences as in `ragged.forward`."""
-    cosine, sine = (part[0] for part in position_embeddings)
-    learnt = [weight for group in groups for weight in group.learnt]
-    return Layer.apply(hidden_states[0], cosine, sine, lengths, layer, groups, *learnt)[None]
+    inner, outer, wide, narrow = groups
+    turns = [part[0] for part in position_embeddings]
+    middle = Attention.apply(hidden_states[0], turns, lengths, layer, (inner, outer), *inner.learnt, *outer.learnt)
+    return FeedForward.apply(middle, layer.post_attention_layernorm, (wide, narrow), *wide.learnt, *narrow.learnt)[None]
 
 
-class Layer(torch.autograd.Function):
+class Attention(torch.autograd.Function):
+    """A layer's first half: inputs (T, W) plus what the tokens have seen in each other."""
+
     @staticmethod
-    def forward(context, inputs, cosine, sine, lengths, layer, groups, *learnt):
-        attention = layer.self_attn
-        inner, outer, wide, narrow = groups
-        weights = _shares(groups, learnt)
-        normed, rms_1 = _normalise(inputs, layer.input_layernorm)
-        mixed, kept_in = inner.project(normed, weights[0])
-        sizes = inner.heights[0] // attention.head_dim, inner.heights[1] // attention.head_dim
-        query, key, value = _heads(mixed, sizes, cosine, sine)
-        seen, shares = _attend(query, key, value, lengths, attention.scaling)
-        added, kept_out = outer.project(seen, weights[1])
-        middle = inputs + added
-        normed, rms_2 = _normalise(middle, layer.post_attention_layernorm)
-        both, kept_wide = wide.project(normed, weights[2])
-        gate, up = both.chunk(2, 1)
-        curve = torch.nn.functional.silu(gate)
-        added, kept_narrow = narrow.project(curve * up, weights[3])
-        context.kept = inputs, cosine, sine, lengths, layer, groups, rms_1, kept_in, query, key, value, shares, kept_out, middle, rms_2, kept_wide, gate, up, curve, kept_narrow
-        return middle + added
+    def forward(context, inputs, turns, lengths, layer, groups, *learnt):
+        inner, outer = groups
+        width = layer.self_attn.head_dim
+        normed, factor = _normalise(inputs, layer.input_layernorm)
+        mixed, kept_inner = inner.project(normed, learnt[: len(inner.learnt)])
+        heads = _heads(mixed, inner.heights[0] // width, inner.heights[1] // width, turns)
+        seen, shares = _attend(*heads, lengths, layer.self_attn.scaling)
+        added, kept_outer = outer.project(seen, learnt[len(inner.learnt) :])
+        context.given = turns, lengths, layer, groups
+        context.kept = inputs, factor, heads, shares, kept_inner, kept_outer
+        return inputs + added
 
     @staticmethod
     def backward(context, gradient):
-        inputs, cosine, sine, lengths, layer, groups, rms_1, kept_in, query, key, value, shares, kept_out, middle, rms_2, kept_wide, gate, up, curve, kept_narrow = context.kept
-        inner, outer, wide, narrow = groups
+        turns, lengths, layer, (inner, outer) = context.given
+        inputs, factor, heads, shares, kept_inner, kept_outer = context.kept
+        seen, of_outer = outer.back(gradient, kept_outer)
+        of_heads = _attend_back(seen, *heads, shares, lengths, layer.self_attn.scaling)
+        normed, of_inner = inner.back(_heads_back(*of_heads, turns), kept_inner)
+        return gradient + _normalise_back(normed, inputs, factor, layer.input_layernorm), None, None, None, None, *of_inner, *of_outer
+
+
+class FeedForward(torch.autograd.Function):
+    """A layer's second half: inputs (T, W) plus the gated network's answer to each token."""
+
+    @staticmethod
+    def forward(context, inputs, norm, groups, *learnt):
+        wide, narrow = groups
+        normed, factor = _normalise(inputs, norm)
+        both, kept_wide = wide.project(normed, learnt[: len(wide.learnt)])
+        gate, up = both.chunk(2, 1)
+        curve = torch.nn.functional.silu(gate)
+        added, kept_narrow = narrow.project(curve * up, learnt[len(wide.learnt) :])
+        context.given = norm, groups
+        context.kept = inputs, factor, gate, up, curve, kept_wide, kept_narrow
+        return inputs + added
+
+    @staticmethod
+    def backward(context, gradient):
+        norm, (wide, narrow) = context.given
+        inputs, factor, gate, up, curve, kept_wide, kept_narrow = context.kept
         product, of_narrow = narrow.back(gradient, kept_narrow)
         of_gate = torch.ops.aten.silu_backward(product * up, gate)
         normed, of_wide = wide.back(torch.cat([of_gate, product.mul_(curve)], 1), kept_wide)
-        gradient = gradient + _normalise_back(normed, middle, rms_2, layer.post_attention_layernorm)
-        seen, of_outer = outer.back(gradient, kept_out)
-        heads = _attend_back(seen, query, key, value, shares, lengths, layer.self_attn.scaling)
-        normed, of_inner = inner.back(_heads_back(*heads, cosine, sine), kept_in)
-        gradient = gradient + _normalise_back(normed, inputs, rms_1, layer.input_layernorm)
-        return gradient, None, None, None, None, None, *of_inner, *of_outer, *of_wide, *of_narrow
-
-
-def _shares(groups, learnt):
-    rest = iter(learnt)
-    return [[next(rest) for _ in group.learnt] for group in groups]
+        return gradient + _normalise_back(normed, inputs, factor, norm), None, None, *of_wide, *of_narrow
 
 
 def _normalise(inputs, norm):
@@ -126,15 +137,15 @@ def _normalise_back(gradient, inputs, factor, norm):
     return gradient.addcmul_(unit, (gradient * unit).mean(1, keepdim=True), value=-1).mul_(factor).to(inputs.dtype)
 
 
-def _heads(mixed, sizes, cosine, sine):
+def _heads(mixed, queries, keys, turns):
     """Query (heads, T, head width), key and value (key heads, T, head width); query and key turned by their positions."""
-    queries, keys = sizes
     parts = mixed.view(len(mixed), queries + 2 * keys, -1).transpose(0, 1)
-    turned = _turn(parts[: queries + keys], cosine, sine)
+    turned = _turn(parts[: queries + keys], *turns)
     return turned[:queries], turned[queries:], parts[queries + keys :].contiguous()
 
 
-def _heads_back(query, key, value, cosine, sine):
+def _heads_back(query, key, value, turns):
+    cosine, sine = turns
     turned = _turn(torch.cat([query, key]), cosine, -sine)
     return torch.cat([turned, value]).transpose(0, 1).reshape(value.shape[1], -1)
 

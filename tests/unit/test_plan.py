@@ -1,0 +1,48 @@
+"""The plan scales what was published: twice the work is twice the time, and nothing that is not in the profile is planned."""
+
+import pytest
+
+from rational_utils.results import plan
+from rational_utils.study import settings
+
+
+@pytest.fixture(autouse=True)
+def machine(monkeypatch):
+    """The processor is as fast as the published one."""
+    monkeypatch.setattr(plan, "gflops", lambda dtype: plan._machine()["gflops"])
+
+
+def planned(*overrides):
+    return plan.plan(settings.load("quick", list(overrides))).set_index(["stage", "method"])
+
+
+def test_every_stage_of_the_profile_is_planned_once():
+    study = settings.load("quick")
+    assert len(planned()) == 2 + len(study.trained()) + 2 * len(study.evaluated()) and planned().index.is_unique
+    assert "refusal_sft" not in planned("methods=[base, rational]").index.get_level_values("method")
+    assert (planned()["seconds"] > 0).all() and (planned()["peak_mb"] > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("field", "stage"), [("training.epochs", "03_lora_finetuning"), ("attacks.answer_tokens", "04_attack_evaluation"), ("rationales.section_tokens", "02")]
+)
+def test_more_work_takes_longer_in_its_own_stage_alone(field, stage):
+    section, name = field.split(".")
+    twice = 2 * getattr(getattr(settings.load("quick").profile, section), name)
+    ratio = planned(f"{field}={twice}")["seconds"] / planned()["seconds"]
+    there = ratio.index.get_level_values("stage").str.startswith(stage)
+    assert (ratio[there] > 1.2).all() and (ratio[~there] == 1).all()
+
+
+def test_a_slower_processor_takes_longer(monkeypatch):
+    before = planned()
+    monkeypatch.setattr(plan, "gflops", lambda dtype: plan._machine()["gflops"] / 2)
+    ratio = (planned()["seconds"] / before["seconds"]).drop("01_data_curation")
+    assert ratio.between(1.9, 2.1).all()
+
+
+def test_the_plan_of_the_published_profile_is_what_was_measured():
+    reference = plan._machine()["profile"]
+    overrides = [f"{section}.{name}={value}" for section in ("prompts", "training") for name, value in reference[section].items()]
+    measured = plan.tables.read(plan._published(), "stages").set_index(["stage", "method"])["seconds"]
+    assert planned(*overrides)["seconds"].to_dict() == pytest.approx(measured.to_dict(), abs=0.06)
