@@ -52,7 +52,7 @@ def score(model, tokenizer, text: list[int], rows: int, length: int, items: int)
 
 def train(model, tokenizer, text: list[int], rows: int, length: int) -> int:
     half = length // 2
-    encoded = [Encoded(ids := text[start : start + length], [-100] * half + ids[half:]) for start in range(0, rows * 7, 7)]
+    encoded = [Encoded(ids := text[start : start + length], [-100] * half + ids[half:], [0.0] * half + [1.0] * (length - half)) for start in range(0, rows * 7, 7)]
     with tempfile.TemporaryDirectory() as folder:
         tuned, _ = sft.train(model, encoded, SETTINGS.model_copy(update={"rows_per_step": 2}), 0, Path(folder) / "resume.pt")
     tuned.unload()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Sequence
 
 IGNORED = -100
 
@@ -16,14 +17,17 @@ def render(tokenizer, messages: list[dict[str, str]] | str) -> str:
 
 @dataclass(frozen=True)
 class Encoded:
-    """Token ids of a dialogue and its labels: IGNORED where no loss is taken. Both of length (tokens,)."""
+    """Token ids of a dialogue, its labels (IGNORED where no loss is taken) and what a token's loss counts; each of length (tokens,)."""
 
     ids: tuple[int, ...]
     labels: tuple[int, ...]
+    weights: tuple[float, ...]
 
 
-def encode(tokenizer, prompt: str, answer: str, max_tokens: int) -> Encoded:
+def encode(tokenizer, prompt: str, answer: str, max_tokens: int, stressed: Sequence[tuple[int, int]] = (), stress: float = 1.0) -> Encoded:
     """Encode a user prompt and the answer to be learnt, end-of-turn token included (equation 3 of the paper).
+
+    Tokens that end in one of the `stressed` spans (begin, end) of the answer's characters count `stress` times.
 
     The prompt part is encoded once by itself, so that training sees exactly the ids that inference starts from.
 
@@ -31,10 +35,11 @@ def encode(tokenizer, prompt: str, answer: str, max_tokens: int) -> Encoded:
         ValueError: the answer is empty, or the row is longer than `max_tokens` (rows are never cut: the end is what counts).
     """
     given = tokenizer.encode(render(tokenizer, prompt), add_special_tokens=False)
-    learnt = tokenizer.encode(answer, add_special_tokens=False)
-    if not learnt:
+    encoded = tokenizer(answer, add_special_tokens=False, return_offsets_mapping=True)
+    if not encoded["input_ids"]:
         raise ValueError("the answer has no tokens: nothing would be learnt")
-    learnt = [*learnt, tokenizer.eos_token_id]
+    learnt = [*encoded["input_ids"], tokenizer.eos_token_id]
+    weights = [stress if any(begin < end_of_token <= end for begin, end in stressed) else 1.0 for _, end_of_token in encoded["offset_mapping"]]
     if len(given) + len(learnt) > max_tokens:
         raise ValueError(f"row has {len(given) + len(learnt)} tokens, allowed {max_tokens}: shorten or reject it")
-    return Encoded((*given, *learnt), (*[IGNORED] * len(given), *learnt))
+    return Encoded((*given, *learnt), (*[IGNORED] * len(given), *learnt), (*[0.0] * len(given), *weights, 1.0))

@@ -14,6 +14,9 @@ _FORMAT = re.compile(
 _OPENS_LIKE_RATIONALE = re.compile(r"\s*Intent:")
 
 
+_DECIDING = re.compile(r"^(?:Ethics|Decision|Final response): (\w+)", re.MULTILINE)
+
+
 @dataclass(frozen=True)
 class Reasoned:
     """An output taken apart. `final` is None when a rationale was begun but no final response was reached."""
@@ -42,3 +45,8 @@ def write(sections: dict[str, str], decision: str, final: str) -> str:
     """The text that is learnt; `parse` takes it apart again."""
     lines = [f"{head}: {sections[head]}" for head in HEADS]
     return "\n".join([*lines, f"Decision: {decision}", "", f"{FINAL} {final}"])
+
+
+def deciding_words(text: str) -> list[tuple[int, int]]:
+    """Where the words stand with which a rationale takes its side: the first of Ethics, the decision, the first of the final response."""
+    return [found.span(1) for found in _DECIDING.finditer(text)]

@@ -19,7 +19,7 @@ from ..study.settings import Profile, Study
 from . import tables
 
 REFERENCE = "quick"
-MACHINE = "machine.json"  # beside the published tables: the profile and the processor that they were measured with
+MACHINE = "machine.json"  # beside the published tables: amounts of work and the processor that they were measured on
 PARAMETERS = {"tiny": 1e5, "smollm2-135m": 135e6}
 LAYER = ((576, 576), (1536, 576), (576, 1536))  # SmolLM2-135M's shapes: the processor is timed on what it will do
 
@@ -30,16 +30,17 @@ def plan(study: Study) -> pd.DataFrame:
     Raises:
         StudyError: the published tables cannot be read.
     """
-    measured = tables.read(_published(), "stages").set_index(["stage", "method"])
-    reference = Profile.model_validate_json(json.dumps(_machine()["profile"]))
-    slower = _machine()["gflops"] / gflops(study.profile.dtype)
-    larger = PARAMETERS[study.profile.model] / PARAMETERS[reference.model]
+    measured = tables.read(_published(), "stages").drop_duplicates(["stage", "method"]).set_index(["stage", "method"])
+    machine = _machine()
+    slower = machine["gflops"] / gflops(study.profile.dtype)
     rows = []
     for stage, method, seed in _stages(study):
-        known = measured.loc[(stage, method)].iloc[0]
-        work = _amount(stage, method, study.profile) / _amount(stage, method, reference)
-        seconds = known["seconds"] * work * (larger * slower if known["dtype"] else 1)
-        rows.append({"stage": stage, "method": method, "seed": seed, "seconds": round(seconds, 1), "peak_mb": round(known["peak_mb"] * max(1, larger))})
+        known = measured.loc[(stage, method)]
+        work = _amount(stage, method, study.profile) / machine["amounts"][f"{stage} {method}"]
+        larger = PARAMETERS[study.profile.model] / PARAMETERS[known["model"]]
+        seconds = known["seconds"] * work * (larger * slower if isinstance(known["dtype"], str) else 1)
+        memory = known["peak_mb"] * max(1, larger)
+        rows.append({"stage": stage, "method": method, "seed": seed, "seconds": round(seconds, 1), "peak_mb": round(memory)})
     return pd.DataFrame(rows)
 
 
@@ -64,6 +65,11 @@ def compared(planned: pd.DataFrame, study: Study) -> pd.DataFrame:
     measured = measured.rename(columns={"seconds": "measured_seconds", "peak_mb": "measured_mb"})
     both = planned.merge(measured, on=["stage", "method", "seed"], how="left")
     return both.assign(off=(both["seconds"] / both["measured_seconds"] - 1).round(2))
+
+
+def amounts(study: Study) -> dict[str, float]:
+    """Work of every stage, by "stage method"."""
+    return {f"{stage} {method}": _amount(stage, method, study.profile) for stage, method, _ in _stages(study)}
 
 
 def _stages(study: Study) -> list[tuple[str, str, int]]:

@@ -86,13 +86,13 @@ def results_block(study: Study) -> str:
 
 def machine(study: Study) -> dict:
     """What `plan` scales by: the processor's speed, and the seconds that a notebook takes besides its stage (kernel, imports);
-    with the profile that was run."""
+    with the amounts of work that were done."""
     stages_table = tables.read(study.results, "stages")
     durations = [run["duration"] for name, run in _papermill(study) if not name.startswith("07")]
     return {
         "gflops": round(plan.gflops(study.profile.dtype), 1), "cores": os.cpu_count(),
         "fixed_seconds": round((sum(durations) - stages_table["seconds"].sum()) / len(durations), 2),
-        "profile": study.profile.model_dump(mode="json"),
+        "amounts": plan.amounts(study),
     }  # fmt: skip
 
 

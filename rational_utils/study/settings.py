@@ -65,7 +65,8 @@ class Rationales(_Section):
 
 
 class Training(_Section):
-    """LoRA fine-tuning. Learning rate is the peak of a linear warm-up and decay over optimiser steps."""
+    """LoRA fine-tuning. Learning rate is the peak of a linear warm-up and decay over optimiser steps. `stress` is how often
+    the words count with which a rationale takes its side (1: the paper's equation 3)."""
 
     rank: Positive
     alpha: Positive
@@ -73,6 +74,7 @@ class Training(_Section):
     learning_rate: Annotated[float, Field(gt=0, le=1)]
     epochs: Positive
     rows_per_step: Positive
+    stress: Annotated[float, Field(ge=1)]
     tokens_per_batch: Positive
     max_tokens: Positive
 

@@ -31,7 +31,7 @@ def train(model, rows: list[Encoded], settings: Training, seed: int, resume: Pat
 
     Args:
         model: a causal language model; its own weights stay frozen.
-        rows: encoded dialogues; the mean loss over the answer tokens of a step is minimised.
+        rows: encoded dialogues; the (weighted) mean loss over the answer tokens of a step is minimised.
         resume: file that holds the last saved step; removed at the end.
         on_step: called with 1 after every optimiser step.
 
@@ -125,20 +125,20 @@ def batches(rows: list[Encoded], budget: int) -> list[list[Encoded]]:
 
 
 class NegativeLogLikelihood(torch.autograd.Function):
-    """Summed over tokens, with a frozen linear output layer: the gradient is taken while the logits are at hand.
+    """Weighted sum over tokens, with a frozen linear output layer: the gradient is taken while the logits are at hand.
 
-    `hidden` has shape (tokens, width), `weight` (words, width), `targets` (tokens,).
+    `hidden` has shape (tokens, width), `weight` (words, width), `targets` and `counts` (what a token counts) (tokens,).
     """
 
     @staticmethod
-    def forward(context, hidden, weight, targets):
+    def forward(context, hidden, weight, targets, counts):
         total, gradients = hidden.new_zeros((), dtype=torch.float32), []
-        for part, wanted in zip(hidden.split(LOGITS_AT_ONCE), targets[:, None].split(LOGITS_AT_ONCE)):
+        for part, wanted, counted in zip(*(tensor.split(LOGITS_AT_ONCE) for tensor in (hidden, targets[:, None], counts[:, None]))):
             logits = part @ weight.T
-            for few, words in zip(logits.split(FLOATS_AT_ONCE), wanted.split(FLOATS_AT_ONCE)):
+            for few, words, times in zip(*(tensor.split(FLOATS_AT_ONCE) for tensor in (logits, wanted, counted))):
                 scores = torch.log_softmax(few.float(), -1)  # with dtype= it takes ten times as long
-                total -= scores.gather(1, words).sum()
-                few.copy_(scores.exp_().scatter_add_(1, words, -torch.ones_like(words, dtype=torch.float32)))
+                total -= (scores.gather(1, words) * times).sum()
+                few.copy_(scores.exp_().scatter_add_(1, words, -torch.ones_like(times)).mul_(times))
             gradients.append(logits @ weight)
         context.save_for_backward(torch.cat(gradients))
         return total
@@ -146,22 +146,24 @@ class NegativeLogLikelihood(torch.autograd.Function):
     @staticmethod
     def backward(context, scale):
         (gradient,) = context.saved_tensors
-        return gradient * scale, None, None
+        return gradient * scale, None, None, None
 
 
 def answer_loss(model, rows: list[Encoded]) -> torch.Tensor:
-    """Sum of the negative log-likelihoods of the answer tokens, a scalar tensor."""
+    """Weighted sum of the negative log-likelihoods of the answer tokens, a scalar tensor."""
     labels = torch.tensor([label for row in rows for label in (*row.labels[1:], IGNORED)])
     learnt = labels != IGNORED
     hidden = ragged.forward(model, [row.ids for row in rows])[learnt]
-    return NegativeLogLikelihood.apply(hidden, model.get_output_embeddings().weight, labels[learnt])
+    counts = torch.tensor([count for row in rows for count in (*row.weights[1:], 0.0)])
+    return NegativeLogLikelihood.apply(hidden, model.get_output_embeddings().weight, labels[learnt], counts[learnt])
 
 
 def _step(model, weights: Weights, rows: list[Encoded], budget: int) -> tuple[float, int]:
     tokens = sum(label != IGNORED for row in rows for label in row.labels[1:])
+    counted = sum(count for row in rows for count in row.weights[1:])
     total = 0.0
     for batch in batches(rows, budget):
-        loss = answer_loss(model, batch) / tokens
+        loss = answer_loss(model, batch) / counted
         loss.backward()
         weights.collect()
         total += loss.item()

@@ -73,3 +73,16 @@ def test_several_messages_are_rendered_in_order_up_to_the_assistant(tokenizer):
 def test_special_tokens_of_the_template_are_single_tokens(tokenizer):
     ids = tokenizer.encode(chat.render(tokenizer, "x"), add_special_tokens=False)
     assert [tokenizer.decode([token]) for token in ids].count("<|im_start|>") == 2
+
+
+def test_stressed_words_count_more_and_the_prompt_nothing(tokenizer):
+    answer = "Intent: to know\nDecision: help\n\nFinal response: Yes."
+    row = chat.encode(tokenizer, "Hello", answer, 500, [(answer.index("help"), answer.index("help") + 4)], 5.0)
+    learnt = [(token, weight) for token, label, weight in zip(row.ids, row.labels, row.weights, strict=True) if label != chat.IGNORED]
+    assert tokenizer.decode([token for token, weight in learnt if weight == 5.0]).strip() == "help"
+    assert {weight for _, weight in learnt} == {1.0, 5.0} and sum(row.weights) == len(learnt) + 4 * sum(weight == 5.0 for _, weight in learnt)
+
+
+def test_without_stress_every_learnt_token_counts_once(tokenizer):
+    row = chat.encode(tokenizer, *DIALOGUES[0], 500)
+    assert [weight == 1.0 for weight in row.weights] == [label != chat.IGNORED for label in row.labels]

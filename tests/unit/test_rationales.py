@@ -8,7 +8,7 @@ import pytest
 from rational_utils import rationales
 from rational_utils.models import chat, loading
 from rational_utils.models.generation import Completion, generate
-from rational_utils.rationales import CHECKS, HEADS, Candidate, curate, parse, reason_to_reject, training_rows, write
+from rational_utils.rationales import CHECKS, HEADS, Candidate, curate, deciding_words, parse, reason_to_reject, training_rows, write
 from rational_utils.rationales.rows import BARE_REFUSALS
 from rational_utils.rationales.self_check import FIRST_WORDS, REFUSAL_OPENING, assemble, whole_sentences
 from rational_utils.study.errors import StudyError
@@ -314,3 +314,12 @@ def test_curate_with_the_real_generator_fills_every_section(limits):
     for row in made.itertuples():
         assert all(getattr(row, head.lower()).startswith(FIRST_WORDS[row.label][head]) for head in HEADS)
     assert made["final"][0].startswith(REFUSAL_OPENING)
+
+
+def test_the_deciding_words_of_a_rationale_are_found():
+    written = write({"Intent": "The user wants Ethics: x", "Ethics": "Helping would be wrong", "Impact": "It could harm"}, "refuse", "I'm sorry")
+    assert [written[begin:end] for begin, end in deciding_words(written)] == ["Helping", "refuse", "I"]
+
+
+def test_a_bare_answer_has_no_deciding_words():
+    assert deciding_words("I can't help with that. Decision: refuse") == []

@@ -1,5 +1,7 @@
 """Training of LoRA weights: the loss against transformers' own, batches that change nothing, and runs that go on after a kill."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 import torch
@@ -65,6 +67,21 @@ def test_loss_counts_the_adapter(model, rows):
         tuned = with_lora(model)
         assert sft.answer_loss(tuned, rows[:1]).item() == pytest.approx(reference_loss(tuned, rows[0]), abs=1e-4)
         assert abs(sft.answer_loss(tuned, rows[:1]).item() - plain) > 1e-3
+
+
+def test_a_stressed_word_adds_its_own_loss_and_gradient(model, rows):
+    tuned, row = with_lora(model), rows[1]
+    last = len(row.ids) - 1
+
+    def learnt(times):
+        tuned.zero_grad()
+        loss = sft.answer_loss(tuned, [replace(row, weights=(*row.weights[:last], times))])
+        loss.backward()
+        return loss.item(), torch.cat([weight.grad.flatten() for weight in tuned.parameters() if weight.grad is not None])
+
+    (none, without), (once, plain), (thrice, stressed) = (learnt(times) for times in (0.0, 1.0, 3.0))
+    assert once - none > 0.1 and thrice == pytest.approx(none + 3 * (once - none), rel=1e-5)
+    assert torch.allclose(stressed, without + 3 * (plain - without), rtol=1e-3, atol=1e-3)
 
 
 def test_rows_of_a_batch_do_not_see_each_other(model, rows):
