@@ -1,4 +1,4 @@
-"""A Llama layer with LoRA weights as one function with its own backward pass: the same values as peft's, in half the time.
+"""A Llama layer with LoRA weights as two functions with backward passes of their own: the same values as peft's, with less work.
 
 Layers with a common input (q, k, v; gate, up) are one matrix product; nothing is kept or computed for the frozen weights'
 gradients; attention looks at each sequence by itself (see `models.ragged`). Shapes: T tokens of all sequences, width W.
