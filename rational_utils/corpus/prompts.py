@@ -43,7 +43,8 @@ def split(questions: pd.DataFrame, settings: Prompts, seed: int = 0) -> tuple[pd
         questions: columns question_id, text, label, set, category, source, licence, pool ("train", "validation" or "test").
 
     Set "sensitive" comes from the sources of training (other questions), "sensitive_new" from one that training never
-    sees. Validation takes half of its benign questions from each: a recipe that only fits its sources must show it there.
+    sees. Validation takes a third of its benign questions from each and from "plain": a recipe that only fits its sources must
+    show it there. Its harmful questions share nothing with the test's.
     """
     left_out: Counter = Counter()
     unique = questions.drop_duplicates(["text", "pool"])
@@ -54,15 +55,18 @@ def split(questions: pd.DataFrame, settings: Prompts, seed: int = 0) -> tuple[pd
     train_pool = without_near_duplicates(_shuffled(train_pool[~close], seed), settings.near_duplicate)
     left_out["training question close to another"] = int((~close).sum()) - len(train_pool)
     test_pool, validation_pool = (_shuffled(evaluation[evaluation["pool"] == pool], seed) for pool in ("test", "validation"))
-    half = settings.validation_benign // 2
+    tested = _take(test_pool, "harmful", {"test": settings.test_harmful})
+    known = nearest_similarity(validation_pool["text"], tested["text"]) >= settings.near_duplicate
+    left_out["validation question close to a test question"] = int(known.sum())
+    third = settings.validation_benign // 3
     chosen = [
         _take(_by_source_in_turn(train_pool), "harmful", {"train": settings.train_harmful}),
-        _take(train_pool, "sensitive", {"train": settings.train_sensitive, "validation": settings.validation_benign - half, "test": settings.test_sensitive}),
+        _take(train_pool, "sensitive", {"test": settings.test_sensitive, "validation": settings.validation_benign - 2 * third, "train": settings.train_sensitive}),
         _take(_by_source_in_turn(train_pool), "plain", {"train": settings.train_plain}),
-        _take(validation_pool, "harmful", {"validation": settings.validation_harmful}),
-        _take(test_pool, "harmful", {"test": settings.test_harmful}),
-        _take(test_pool, "sensitive_new", {"test": settings.test_sensitive_new, "validation": half}),
-        _take(test_pool, "plain", {"test": settings.test_plain}),
+        _take(_by_source_in_turn(validation_pool[~known]), "harmful", {"validation": settings.validation_harmful}),
+        tested,
+        _take(test_pool, "sensitive_new", {"test": settings.test_sensitive_new, "validation": third}),
+        _take(test_pool, "plain", {"test": settings.test_plain, "validation": third}),
     ]
     rows = pd.concat(chosen, ignore_index=True).drop(columns="pool")
     rows["use"] = [_use(row.split, row.label) for row in rows.itertuples()]
@@ -92,15 +96,15 @@ CARRIERS = (
 )
 
 
-def as_instructions(rows: pd.DataFrame, share: float) -> pd.DataFrame:
-    """Turn a share of the direct training questions into instructions, harmful and benign ones alike.
+def as_instructions(rows: pd.DataFrame, shares: dict[str, float]) -> pd.DataFrame:
+    """Turn a share (by label) of the direct training questions into instructions, harmful and benign ones alike.
 
     Harmful benchmarks are full of instructions and benign ones of questions: without this the form would predict the label.
     """
     rows = rows.copy()
     asks = (rows["split"] == "train") & (rows["attack"] == "direct") & rows["text"].str.endswith("?")
-    for _, questions in rows[asks].groupby("set"):
-        for number, (index, row) in enumerate(questions.head(round(share * len(questions))).iterrows()):
+    for (label, _), questions in rows[asks].groupby(["label", "set"]):
+        for number, (index, row) in enumerate(questions.head(round(shares[label] * len(questions))).iterrows()):
             rows.loc[index, "text"] = CARRIERS[number % len(CARRIERS)].replace("{question}", row["text"])
             rows.loc[index, ["attack", "prompt_id"]] = "instruction", f"{row['question_id']}:instruction"
     return validated(rows)

@@ -17,7 +17,7 @@ from ..study.settings import ROOT
 from . import sources
 
 FIXTURES = ROOT / "data" / "smoke"
-LONGEST_PLAIN = 25
+LONGEST_PLAIN = {"train": 40, "test": 25}  # words
 LEFT_OUT_TOPICS = re.compile(
     r"\b(?:child\w*|kids?|minors?|(?:pre-?)?teen\w*|under-?aged?|infan\w*|toddlers?|bab(?:y|ies)|juveniles?|boys?|girls?|daughters?|sons?|school\w*|"
     r"sex\w*|porn\w*|rap(?:e|ed|es|ing|ist|ists)|incest\w*|nud(?:e|es|ity)|naked|erotic\w*|prostitut\w*|p(?:a)?edoph\w*|molest\w*|groom\w*|bestial\w*|"
@@ -44,7 +44,7 @@ def collect(read: Callable[[str], str]) -> tuple[pd.DataFrame, int]:
     """
     rows = [row for source, label, kind, pool, parse in READERS for row in _rows(read, source, label, kind, pool, parse)]
     frame = pd.DataFrame(rows)
-    unwanted = frame["text"].str.contains(LEFT_OUT_TOPICS)
+    unwanted = (frame["text"] + " " + frame["category"]).str.contains(LEFT_OUT_TOPICS)
     return frame[~unwanted].reset_index(drop=True), int(unwanted.sum())
 
 
@@ -73,6 +73,10 @@ def _strongreject(text: str):
     return [(row.forbidden_prompt, row.category) for row in pd.read_csv(StringIO(text)).itertuples()]
 
 
+def _harmbench_validation(text: str):
+    return [(_sentence(row.Behavior), row.SemanticCategory) for row in pd.read_csv(StringIO(text)).itertuples() if row.FunctionalCategory == "standard"]
+
+
 def _overrefusal(text: str):
     return [(row["text"], row["category"]) for row in json.loads(text)]
 
@@ -89,10 +93,14 @@ def _weighted_safety(text: str):
     return [(row["input"], row["metadata"]["category"]) for row in _jsonl(text) if row["metadata"]["type"] == "benign"]
 
 
-def _alpaca(*sets: str):
+def _donotanswer(text: str):
+    return [(row["prompt"], row["intents"][0]) for row in _jsonl(text)]
+
+
+def _alpaca(pool: str, *sets: str):
     def parse(text: str):
         rows = (row for row in json.loads(text) if row["dataset"] in sets)
-        return [(row["instruction"], row["dataset"]) for row in rows if len(row["instruction"].split()) <= LONGEST_PLAIN]
+        return [(row["instruction"], row["dataset"]) for row in rows if len(row["instruction"].split()) <= LONGEST_PLAIN[pool]]
 
     return parse
 
@@ -106,12 +114,14 @@ READERS = [
     ("advbench", "harmful", "harmful", "train", _advbench),
     ("harmbench", "harmful", "harmful", "test", _lines),
     ("strongreject", "harmful", "harmful", "validation", _strongreject),
+    ("harmbench-validation", "harmful", "harmful", "validation", _harmbench_validation),
+    ("donotanswer", "harmful", "harmful", "train", _donotanswer),
     ("benign-pairs-50/harmful", "harmful", "harmful", "train", _harmful_pairs),
     ("benign-pairs-100/harmful", "harmful", "harmful", "train", _harmful_pairs),
     ("overrefusal-80", "benign", "sensitive", "train", _overrefusal),
     ("overrefusal-70", "benign", "sensitive", "train", _overrefusal),
     ("weighted-safety", "benign", "sensitive_new", "test", _weighted_safety),
     ("benign-pairs-100", "benign", "plain", "train", _benign_pairs),
-    ("alpaca-eval/train", "benign", "plain", "train", _alpaca("selfinstruct", "oasst", "koala")),
-    ("alpaca-eval/test", "benign", "plain", "test", _alpaca("vicuna", "helpful_base")),
+    *((f"alpaca-eval/{name}", "benign", "plain", "train", _alpaca("train", name)) for name in ("selfinstruct", "oasst", "koala")),
+    ("alpaca-eval/test", "benign", "plain", "test", _alpaca("test", "vicuna", "helpful_base")),
 ]

@@ -37,14 +37,15 @@ class _Section(BaseModel):
 
 class Prompts(_Section):
     """Numbers of questions by split. `wrapped` is the share of training questions that come in an
-    attack's wording, `as_instruction` that of the remaining questions that come as an instruction."""
+    attack's wording, `instruction` that of the remaining questions that come as an instruction."""
 
     train_harmful: Positive
     train_sensitive: Count
     train_plain: Positive
     wrapped_harmful: Share
     wrapped_benign: Share
-    as_instruction: Share
+    instruction_harmful: Share
+    instruction_benign: Share
     validation_harmful: Positive
     validation_benign: Positive
     test_harmful: Positive

@@ -47,7 +47,7 @@ def test_split_has_the_wanted_numbers(rows, wanted):
     counts = rows.groupby(["split", "set"]).size().to_dict()
     assert counts == {
         ("train", "harmful"): wanted.train_harmful, ("train", "sensitive"): wanted.train_sensitive, ("train", "plain"): wanted.train_plain,
-        ("validation", "harmful"): wanted.validation_harmful, ("validation", "sensitive"): wanted.validation_benign // 2, ("validation", "sensitive_new"): wanted.validation_benign // 2,
+        ("validation", "harmful"): wanted.validation_harmful, **{("validation", kind): wanted.validation_benign // 3 for kind in ("sensitive", "sensitive_new", "plain")},
         ("test", "harmful"): wanted.test_harmful, ("test", "sensitive"): wanted.test_sensitive,
         ("test", "sensitive_new"): wanted.test_sensitive_new, ("test", "plain"): wanted.test_plain,
     }  # fmt: skip
@@ -96,6 +96,17 @@ def test_split_does_not_depend_on_the_order_of_questions(collected, wanted):
     assert set(prompts.split(collected, wanted)[0]["prompt_id"]) == set(prompts.split(backwards, wanted)[0]["prompt_id"])
 
 
+def test_a_validation_question_close_to_a_test_question_is_left_out(collected, wanted):
+    tested = collected[(collected["pool"] == "test") & (collected["set"] == "harmful")]
+    everything = wanted.model_copy(update={"test_harmful": len(tested), "validation_harmful": 1})
+    table = planted(collected, (tested["text"].iloc[0] + " Now.", "validation"))
+    rows, left_out = prompts.split(table, everything)
+    assert left_out["validation question close to a test question"] == 1
+    have = int(((table["pool"] == "validation") & (table["set"] == "harmful")).sum())
+    with pytest.raises(StudyError, match=f"{have} harmful questions wanted for validation, only {have - 1} can be had"):
+        prompts.split(table, everything.model_copy(update={"validation_harmful": have}))
+
+
 def test_nothing_is_left_out_of_clean_questions(collected, wanted):
     assert set(prompts.split(collected, wanted)[1].values()) == {0}
 
@@ -110,7 +121,7 @@ def test_a_training_question_close_to_an_evaluation_text_is_left_out(collected, 
 
 def test_questions_of_both_labels_become_instructions(rows, wanted):
     asked = rows.assign(text=rows["text"].where(rows["text"].str.endswith("?"), rows["text"].str.rstrip(".") + "?"))
-    made = prompts.as_instructions(asked, 0.5)
+    made = prompts.as_instructions(asked, {"harmful": 0.5, "benign": 0.5})
     changed = made[made["attack"] == "instruction"]
     assert set(changed["label"]) == {"harmful", "benign"} and set(changed["split"]) == {"train"}
     assert changed["prompt_id"].str.endswith(":instruction").all() and not changed["text"].str.endswith("}").any()
@@ -120,7 +131,7 @@ def test_questions_of_both_labels_become_instructions(rows, wanted):
 
 
 def test_no_share_means_no_instructions(rows):
-    assert prompts.as_instructions(rows, 0.0).equals(rows)
+    assert prompts.as_instructions(rows, {"harmful": 0.0, "benign": 0.0}).equals(rows)
 
 
 def test_of_close_training_questions_one_is_kept(collected, wanted):
