@@ -122,6 +122,7 @@ READERS = [
     ("overrefusal-70", "benign", "sensitive", "train", _overrefusal),
     ("weighted-safety", "benign", "sensitive_new", "test", _weighted_safety),
     ("benign-pairs-100", "benign", "plain", "train", _benign_pairs),
-    *((f"alpaca-eval/{name}", "benign", "plain", "train", _alpaca("train", name)) for name in ("selfinstruct", "oasst", "koala")),
+    ("benign-pairs-50", "benign", "plain", "train", _benign_pairs),
+    ("alpaca-eval/train", "benign", "plain", "train", _alpaca("train", "selfinstruct", "oasst", "koala")),
     ("alpaca-eval/test", "benign", "plain", "test", _alpaca("test", "vicuna", "helpful_base")),
 ]
