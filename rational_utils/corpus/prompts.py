@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -126,13 +127,14 @@ def validated(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def leakage(rows: pd.DataFrame, threshold: float) -> dict[str, int]:
-    """What training shares with validation and test: question ids, exact texts, near-duplicate texts."""
-    train, rest = rows[rows["split"] == "train"], rows[rows["split"] != "train"]
-    return {
-        "shared questions": len(set(train["question_id"]) & set(rest["question_id"])),
-        "exact texts": len(set(train["text"]) & set(rest["text"])),
-        "near-duplicate texts": int((nearest_similarity(train["text"], rest["text"]) >= threshold).sum()),
-    }
+    """What training shares with validation and test, and validation with test: question ids, exact texts, near-duplicate texts."""
+    of = {name: rows[rows["split"] == name] for name in ("train", "validation", "test")}
+    found: Counter = Counter()
+    for one, other in combinations(of.values(), 2):
+        found["shared questions"] += len(set(one["question_id"]) & set(other["question_id"]))
+        found["exact texts"] += len(set(one["text"]) & set(other["text"]))
+        found["near-duplicate texts"] += int((nearest_similarity(one["text"], other["text"]) >= threshold).sum())
+    return dict(found)
 
 
 def nearest_similarity(texts: pd.Series, others: pd.Series) -> np.ndarray:

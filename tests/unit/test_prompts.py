@@ -186,6 +186,12 @@ def test_leakage_counts_validation_as_evaluation(rows, wanted):
     assert prompts.leakage(moved(rows, 1, text=held["text"]), wanted.near_duplicate)["exact texts"] == 1
 
 
+def test_leakage_counts_what_validation_shares_with_the_test(rows, wanted):
+    tested, held = (rows[rows["split"] == name].iloc[0] for name in ("test", "validation"))
+    leaking = rows.assign(text=rows["text"].where(rows["question_id"] != held["question_id"], tested["text"]))
+    assert prompts.leakage(leaking, wanted.near_duplicate) == {"shared questions": 0, "exact texts": 1, "near-duplicate texts": 1}
+
+
 def test_similarity_is_one_for_equal_and_nought_for_unlike_texts():
     found = prompts.nearest_similarity(pd.Series(["the red kite flies", "unrelated wording here"]), pd.Series(["some other", "The red kite flies!"]))
     assert found == pytest.approx([1, 0])
