@@ -58,7 +58,7 @@ def _heat(ax: Axes, cells: pd.DataFrame, names: list[str], methods: list[str]) -
 
 
 def _write(ax: Axes, x: float, y: float, cell: pd.Series) -> None:
-    middle = {"ha": "center", "va": "center_baseline", "color": "white" if cell["asr"] > 0.45 else INK}
+    middle = {"ha": "center", "va": "center_baseline", "color": "white" if cell["asr"] > 0.42 else INK}
     ax.text(x, y + 0.35, _percent(cell["asr"]), fontsize=9.5, weight="bold", **middle)
     ax.text(x, y + 0.74, f"[{_percent(cell['low'])}, {_percent(cell['high'])}]", fontsize=7, **middle)
 
