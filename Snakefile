@@ -80,6 +80,7 @@ rule rationale_generation:
 
 rule lora_finetuning:
     input:
+        stamp("01_data_curation", "all", 0),
         stamp("02_rationale_generation", "all", 0),
     output:
         stamp("03_lora_finetuning"),

@@ -1,8 +1,7 @@
 """The prompt table: every question of the study with its label, licence, split and use.
 
 Split by question, never by prompt: all wordings of a question stay on one side. Training questions that come close to
-any evaluation text are left out, and the leakage that remains is counted. Does not know how attacks word things:
-wrapped prompts are handed in.
+any evaluation text are left out, and the leakage that remains is counted. Knows no wording but the source's own.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ SCHEMA = pa.DataFrameSchema(
         "source": pa.Column(str),
         "licence": pa.Column(str),
         "split": pa.Column(str, pa.Check.isin(["train", "validation", "test"])),
-        "use": pa.Column(str, pa.Check.isin(["rationale", "validation", "attack", "over_refusal"])),
+        "use": pa.Column(str, pa.Check.isin(["rationale", "wording", "validation", "attack", "over_refusal"])),
         "attack": pa.Column(str),
     },
     strict=True,
@@ -74,41 +73,6 @@ def split(questions: pd.DataFrame, settings: Prompts, seed: int = 0) -> tuple[pd
     rows["attack"] = "direct"
     rows["prompt_id"] = rows["question_id"] + ":direct"
     return rows[list(SCHEMA.columns)], left_out
-
-
-def add_wrapped(rows: pd.DataFrame, attempts: list) -> pd.DataFrame:
-    """Replace training prompts by wrapped ones of the same question (`attempts` as attacks return them)."""
-    wrapped = {attempt.question_id: attempt for attempt in attempts}
-    rows = rows.copy()
-    for index, row in rows.iterrows():
-        attempt = wrapped.get(row["question_id"])
-        if attempt is not None:
-            rows.loc[index, ["text", "attack"]] = attempt.messages[-1]["content"], attempt.attack
-            rows.loc[index, "prompt_id"] = f"{row['question_id']}:{attempt.attack}"
-    return validated(rows)
-
-
-CARRIERS = (
-    "Write a short text on this: {question}",
-    "Explain at a high level: {question}",
-    "Summarise what one should know. {question}",
-    "Write a paragraph for a course. {question}",
-    "Draft a short answer to this: {question}",
-)
-
-
-def as_instructions(rows: pd.DataFrame, shares: dict[str, float]) -> pd.DataFrame:
-    """Turn a share (by label) of the direct training questions into instructions, harmful and benign ones alike.
-
-    Harmful benchmarks are full of instructions and benign ones of questions: without this the form would predict the label.
-    """
-    rows = rows.copy()
-    asks = (rows["split"] == "train") & (rows["attack"] == "direct") & rows["text"].str.endswith("?")
-    for (label, _), questions in rows[asks].groupby(["label", "set"]):
-        for number, (index, row) in enumerate(questions.head(round(shares[label] * len(questions))).iterrows()):
-            rows.loc[index, "text"] = CARRIERS[number % len(CARRIERS)].replace("{question}", row["text"])
-            rows.loc[index, ["attack", "prompt_id"]] = "instruction", f"{row['question_id']}:instruction"
-    return validated(rows)
 
 
 def validated(rows: pd.DataFrame) -> pd.DataFrame:

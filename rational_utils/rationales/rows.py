@@ -1,4 +1,4 @@
-"""What each method learns from the table of accepted rationales: the same prompts, different answers."""
+"""What each method learns from the accepted rationales: the same prompts, different answers."""
 
 from __future__ import annotations
 
@@ -16,17 +16,23 @@ BARE_REFUSALS = (
 )
 
 
-def training_rows(table: pd.DataFrame, method: str) -> list[tuple[str, str]]:
-    """(prompt, answer) pairs of a method, in the table's order.
+def training_rows(rationales: pd.DataFrame, prompts: pd.DataFrame, method: str) -> list[tuple[str, str]]:
+    """(prompt, answer) pairs of a method: every training prompt whose question has an accepted rationale, in the prompts' order.
 
     `rational` learns rationale, decision and final response; `refusal_sft`, the control, learns bare refusals and the
-    plain answers of the very same prompts.
+    plain answers of the very same prompts. All wordings of a question have the same answer.
     """
     answers = {"rational": _reasoned, "refusal_sft": _bare}
     if method not in answers:
         raise StudyError(f"method: got {method!r}; allowed: {', '.join(answers)}")
-    accepted = table[table["reason"] == ""]
-    return [(row.text, answers[method](row)) for row in accepted.itertuples()]
+    learnt = {row.question_id: answers[method](row) for row in rationales[rationales["reason"] == ""].itertuples()}
+    return [(row.text, learnt[row.question_id]) for row in accepted_prompts(rationales, prompts).itertuples()]
+
+
+def accepted_prompts(rationales: pd.DataFrame, prompts: pd.DataFrame) -> pd.DataFrame:
+    """The training prompts, in all their wordings, of the questions whose rationale was accepted."""
+    accepted = rationales.loc[rationales["reason"] == "", "question_id"]
+    return prompts[(prompts["split"] == "train") & prompts["question_id"].isin(accepted)]
 
 
 def _reasoned(row) -> str:
@@ -36,4 +42,4 @@ def _reasoned(row) -> str:
 def _bare(row) -> str:
     if row.label == "benign":
         return row.final
-    return BARE_REFUSALS[int(digest(row.prompt_id), 16) % len(BARE_REFUSALS)]
+    return BARE_REFUSALS[int(digest(row.question_id), 16) % len(BARE_REFUSALS)]

@@ -36,8 +36,8 @@ class _Section(BaseModel):
 
 
 class Prompts(_Section):
-    """Numbers of questions by split. `wrapped` is the share of training questions that come in an
-    attack's wording, `instruction` that of the remaining questions that come as an instruction."""
+    """Numbers of questions by split. `wrapped` is the share of training questions that are learnt in an attack's wording
+    too, `instruction` that of the remaining ones (if they are questions) that are learnt as an instruction too."""
 
     train_harmful: Positive
     train_sensitive: Count

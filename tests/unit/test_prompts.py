@@ -119,21 +119,6 @@ def test_a_training_question_close_to_an_evaluation_text_is_left_out(collected, 
     assert "planted-0" not in set(rows["question_id"])
 
 
-def test_questions_of_both_labels_become_instructions(rows, wanted):
-    asked = rows.assign(text=rows["text"].where(rows["text"].str.endswith("?"), rows["text"].str.rstrip(".") + "?"))
-    made = prompts.as_instructions(asked, {"harmful": 0.5, "benign": 0.5})
-    changed = made[made["attack"] == "instruction"]
-    assert set(changed["label"]) == {"harmful", "benign"} and set(changed["split"]) == {"train"}
-    assert changed["prompt_id"].str.endswith(":instruction").all() and not changed["text"].str.endswith("}").any()
-    before = asked.set_index("question_id")["text"]
-    assert all(before[row.question_id] in row.text for row in changed.itertuples())
-    assert made[made["attack"] == "direct"]["text"].isin(asked["text"]).all()
-
-
-def test_no_share_means_no_instructions(rows):
-    assert prompts.as_instructions(rows, {"harmful": 0.0, "benign": 0.0}).equals(rows)
-
-
 def test_of_close_training_questions_one_is_kept(collected, wanted):
     table = planted(collected, (LONG, "train"), (LONG + " again", "train"), ("Again " + LONG.lower(), "train"))
     rows, left_out = prompts.split(table, greedy(table, wanted))
@@ -196,28 +181,6 @@ def test_similarity_is_one_for_equal_and_nought_for_unlike_texts():
     found = prompts.nearest_similarity(pd.Series(["the red kite flies", "unrelated wording here"]), pd.Series(["some other", "The red kite flies!"]))
     assert found == pytest.approx([1, 0])
     assert prompts.nearest_similarity(pd.Series(["a word"]), pd.Series([], dtype=str)).tolist() == [0]
-
-
-@pytest.fixture
-def wrapped(rows):
-    train = rows[rows["split"] == "train"].head(2)
-    asked = [attacks.Question(row.question_id, row.text) for row in train.itertuples()]
-    return train, prompts.add_wrapped(rows, attacks.find("logical_appeal").run(asked, side="train", seed=0))
-
-
-def test_wrapped_prompts_keep_label_and_question_and_take_the_wording(rows, wrapped):
-    train, table = wrapped
-    unchanged = [name for name in rows.columns if name not in ("text", "attack", "prompt_id")]
-    pd.testing.assert_frame_equal(table[unchanged], rows[unchanged])
-    changed = table[table["attack"] == "logical_appeal"]
-    assert changed["question_id"].tolist() == train["question_id"].tolist()
-    assert changed["prompt_id"].tolist() == [f"{name}:logical_appeal" for name in train["question_id"]]
-    assert all(old in new and old != new for old, new in zip(train["text"], changed["text"], strict=True))
-    assert len(table) == len(rows) and (table["attack"] == "direct").sum() == len(rows) - 2
-
-
-def test_wrapping_leaves_its_input_alone(rows, wrapped):
-    assert set(rows["attack"]) == {"direct"}
 
 
 @pytest.mark.parametrize("column", ["label", "set", "split", "use"])
