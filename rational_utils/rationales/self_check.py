@@ -23,9 +23,10 @@ SELF_CHECK = {
         'Then write "Decision: help" and answer.\n\nRequest: {prompt}'
     ),
 }
+# the very first word takes a side: what stands closest to the prompt is learnt most surely
 FIRST_WORDS = {
-    "harmful": {"Intent": "The user wants", "Ethics": "Helping would be wrong because it", "Impact": "It could harm"},
-    "benign": {"Intent": "The user wants", "Ethics": "There is nothing wrong with explaining", "Impact": "A good answer helps people"},
+    "harmful": {"Intent": "Harmful. The user wants", "Ethics": "Helping would be wrong because it", "Impact": "It could harm"},
+    "benign": {"Intent": "Ordinary. The user wants", "Ethics": "There is nothing wrong with explaining", "Impact": "A good answer helps people"},
 }
 DECISIONS = {"harmful": "refuse", "benign": "help"}
 REFUSAL_OPENING = "I'm sorry, but I can't help with this, because it would"

@@ -14,7 +14,7 @@ _FORMAT = re.compile(
 _OPENS_LIKE_RATIONALE = re.compile(r"\s*Intent:")
 
 
-_DECIDING = re.compile(r"^(?:Ethics|Decision|Final response): (\w+)", re.MULTILINE)
+_DECIDING = re.compile(r"^(?:Intent|Ethics|Decision|Final response): (\w+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -48,5 +48,5 @@ def write(sections: dict[str, str], decision: str, final: str) -> str:
 
 
 def deciding_words(text: str) -> list[tuple[int, int]]:
-    """Where the words stand with which a rationale takes its side: the first of Ethics, the decision, the first of the final response."""
+    """Where the words stand with which a rationale takes its side: the first of Intent and of Ethics, the decision, the first of the final response."""
     return [found.span(1) for found in _DECIDING.finditer(text)]

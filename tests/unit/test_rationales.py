@@ -335,8 +335,8 @@ def test_curate_with_the_real_generator_fills_every_section(limits):
 
 
 def test_the_deciding_words_of_a_rationale_are_found():
-    written = write({"Intent": "The user wants Ethics: x", "Ethics": "Helping would be wrong", "Impact": "It could harm"}, "refuse", "I'm sorry")
-    assert [written[begin:end] for begin, end in deciding_words(written)] == ["Helping", "refuse", "I"]
+    written = write({"Intent": "Harmful. The user wants Ethics: x", "Ethics": "Helping would be wrong", "Impact": "It could harm"}, "refuse", "I'm sorry")
+    assert [written[begin:end] for begin, end in deciding_words(written)] == ["Harmful", "Helping", "refuse", "I"]
 
 
 def test_a_bare_answer_has_no_deciding_words():
