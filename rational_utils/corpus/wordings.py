@@ -1,12 +1,16 @@
 """More wordings of training questions: an attack's own for training, or a plain instruction.
 
 A question is reasoned about once, as its source puts it; what was found there is learnt under every wording. So a disguise
-teaches the model to look for the question inside, and costs no further rationale.
+teaches the model to look for the question inside, and costs no further rationale. It knows no attack but by name.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import pandas as pd
+
+from ..study.errors import StudyError
 
 CARRIERS = (
     "Write a short text on this: {question}",
@@ -15,6 +19,27 @@ CARRIERS = (
     "Write a paragraph for a course. {question}",
     "Draft a short answer to this: {question}",
 )
+
+
+class Turn(NamedTuple):
+    """A question and the attack whose wording it gets."""
+
+    question_id: str
+    text: str
+    attack: str
+
+
+def turns(rows: pd.DataFrame, attacks: list[str], a_question: float) -> list[Turn]:
+    """`a_question` wordings a question on average, the attacks taking turns; no question gets the same attack twice.
+
+    Raises:
+        StudyError: there are fewer attacks than wordings wanted.
+    """
+    if a_question > len(attacks):
+        raise StudyError(f"prompts: {a_question} wordings a question wanted, only {len(attacks)} attacks have training wordings")
+    asked = list(rows.itertuples())
+    made = (divmod(number, len(asked)) for number in range(round(a_question * len(asked))))
+    return [Turn(asked[place].question_id, asked[place].text, attacks[(place + lap) % len(attacks)]) for lap, place in made]
 
 
 def attacked(rows: pd.DataFrame, attempts: list) -> pd.DataFrame:

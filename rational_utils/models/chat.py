@@ -24,10 +24,12 @@ class Encoded:
     weights: tuple[float, ...]
 
 
-def encode(tokenizer, prompt: str, answer: str, max_tokens: int, stressed: Sequence[tuple[int, int]] = (), stress: float = 1.0) -> Encoded:
+def encode(
+    tokenizer, prompt: str, answer: str, max_tokens: int, stressed: Sequence[tuple[int, int]] = (), stress: float = 1.0, whole: bool = True
+) -> Encoded:
     """Encode a user prompt and the answer to be learnt, end-of-turn token included (equation 3 of the paper).
 
-    Tokens that end in one of the `stressed` spans (begin, end) of the answer's characters count `stress` times.
+    An answer that is not `whole` is the beginning of one: no end-of-turn token follows it. Tokens that end in one of the `stressed` spans (begin, end) of the answer's characters count `stress` times.
 
     The prompt part is encoded once by itself, so that training sees exactly the ids that inference starts from.
 
@@ -38,8 +40,8 @@ def encode(tokenizer, prompt: str, answer: str, max_tokens: int, stressed: Seque
     encoded = tokenizer(answer, add_special_tokens=False, return_offsets_mapping=True)
     if not encoded["input_ids"]:
         raise ValueError("the answer has no tokens: nothing would be learnt")
-    learnt = [*encoded["input_ids"], tokenizer.eos_token_id]
+    learnt = [*encoded["input_ids"], *[tokenizer.eos_token_id] * whole]
     weights = [stress if any(begin < end_of_token <= end for begin, end in stressed) else 1.0 for _, end_of_token in encoded["offset_mapping"]]
     if len(given) + len(learnt) > max_tokens:
         raise ValueError(f"row has {len(given) + len(learnt)} tokens, allowed {max_tokens}: shorten or reject it")
-    return Encoded((*given, *learnt), (*[IGNORED] * len(given), *learnt), (*[0.0] * len(given), *weights, 1.0))
+    return Encoded((*given, *learnt), (*[IGNORED] * len(given), *learnt), (*[0.0] * len(given), *weights, *[1.0] * whole))

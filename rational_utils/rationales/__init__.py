@@ -3,8 +3,8 @@ rows (`rows`); `curate` runs the whole."""
 
 from .checks import CHECKS, Candidate, reason_to_reject
 from .curate import curate
-from .rows import accepted_prompts, training_rows
+from .rows import Lesson, accepted_prompts, training_rows
 from .self_check import SELF_CHECK, ask, guide
 from .text import HEADS, Reasoned, deciding_words, parse, write
 
-__all__ = ["CHECKS", "HEADS", "SELF_CHECK", "Candidate", "Reasoned", "accepted_prompts", "ask", "curate", "deciding_words", "guide", "parse", "reason_to_reject", "training_rows", "write"]
+__all__ = ["CHECKS", "HEADS", "SELF_CHECK", "Candidate", "Lesson", "Reasoned", "accepted_prompts", "ask", "curate", "deciding_words", "guide", "parse", "reason_to_reject", "training_rows", "write"]

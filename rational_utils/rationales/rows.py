@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import pandas as pd
 
 from ..study.errors import StudyError
@@ -16,17 +18,31 @@ BARE_REFUSALS = (
 )
 
 
-def training_rows(rationales: pd.DataFrame, prompts: pd.DataFrame, method: str) -> list[tuple[str, str]]:
-    """(prompt, answer) pairs of a method: every training prompt whose question has an accepted rationale, in the prompts' order.
+class Lesson(NamedTuple):
+    """A training row. `whole` is False when `answer` is only the first line of what is to be answered."""
+
+    prompt: str
+    answer: str
+    whole: bool
+
+
+def training_rows(rationales: pd.DataFrame, prompts: pd.DataFrame, method: str) -> list[Lesson]:
+    """The lessons of a method: every training prompt whose question has an accepted rationale, in the prompts' order.
 
     `rational` learns rationale, decision and final response; `refusal_sft`, the control, learns bare refusals and the
-    plain answers of the very same prompts. All wordings of a question have the same answer.
+    plain answers of the very same prompts. All wordings of a question have the same answer; of the further ones only its first line
+    is learnt, since what follows depends on that line and no more on the wording.
     """
     answers = {"rational": _reasoned, "refusal_sft": _bare}
     if method not in answers:
         raise StudyError(f"method: got {method!r}; allowed: {', '.join(answers)}")
     learnt = {row.question_id: answers[method](row) for row in rationales[rationales["reason"] == ""].itertuples()}
-    return [(row.text, learnt[row.question_id]) for row in accepted_prompts(rationales, prompts).itertuples()]
+    return [_lesson(row, learnt[row.question_id]) for row in accepted_prompts(rationales, prompts).itertuples()]
+
+
+def _lesson(row, answer: str) -> Lesson:
+    learnt = answer if row.attack == "direct" else answer[: answer.find("\n") + 1] or answer
+    return Lesson(row.text, learnt, learnt == answer)
 
 
 def accepted_prompts(rationales: pd.DataFrame, prompts: pd.DataFrame) -> pd.DataFrame:

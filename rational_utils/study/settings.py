@@ -36,14 +36,14 @@ class _Section(BaseModel):
 
 
 class Prompts(_Section):
-    """Numbers of questions by split. `wrapped` is the share of training questions that are learnt in an attack's wording
-    too, `instruction` that of the remaining ones (if they are questions) that are learnt as an instruction too."""
+    """Numbers of questions by split. `wrapped` is in how many attacks' wordings a training question is learnt besides its own, on
+    average; `instruction` is the share of those without any (if they are questions) that are learnt as an instruction too."""
 
     train_harmful: Positive
     train_sensitive: Count
     train_plain: Positive
-    wrapped_harmful: Share
-    wrapped_benign: Share
+    wrapped_harmful: Annotated[float, Field(ge=0)]
+    wrapped_benign: Annotated[float, Field(ge=0)]
     instruction_harmful: Share
     instruction_benign: Share
     validation_harmful: Positive

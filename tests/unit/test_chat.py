@@ -39,6 +39,12 @@ def test_the_prompt_is_masked_and_the_answer_and_end_of_turn_are_learnt(tokenize
     assert row.labels[-1] == tokenizer.eos_token_id == tokenizer.convert_tokens_to_ids("<|im_end|>")
 
 
+def test_behind_the_beginning_of_an_answer_no_end_of_turn_is_learnt(tokenizer):
+    whole, begun = (chat.encode(tokenizer, "Hello", "Hi\n", 500, whole=ends) for ends in (True, False))
+    assert (begun.ids, begun.labels, begun.weights) == (whole.ids[:-1], whole.labels[:-1], whole.weights[:-1])
+    assert tokenizer.eos_token_id not in begun.labels
+
+
 def test_no_token_of_the_frame_is_repeated(tokenizer):
     ids = chat.encode(tokenizer, "Hello", "Hi", 500).ids
     start = tokenizer.convert_tokens_to_ids("<|im_start|>")

@@ -182,8 +182,8 @@ def table():
 
 def asked():
     """The prompts of `table`, two wordings of the first two questions, and a prompt of another split."""
-    direct = table()[["question_id", "text"]].assign(split="train")
-    reworded = direct.head(3).assign(text=lambda rows: "Please: " + rows["text"])
+    direct = table()[["question_id", "text"]].assign(split="train", attack="direct")
+    reworded = direct.head(3).assign(text=lambda rows: "Please: " + rows["text"], attack="role_play")
     other = direct.head(1).assign(split="test", text="Never learnt?")
     return pd.concat([direct, reworded, other], ignore_index=True)
 
@@ -194,36 +194,38 @@ def learnt(method):
 
 def test_both_methods_learn_all_wordings_of_the_accepted_questions():
     wanted = ["Question 0?", "Question 1?", "Question 3?", "Question 5?", "Please: Question 0?", "Please: Question 1?"]
-    assert [prompt for prompt, _ in learnt("rational")] == [prompt for prompt, _ in learnt("refusal_sft")] == wanted
+    assert [lesson.prompt for lesson in learnt("rational")] == [lesson.prompt for lesson in learnt("refusal_sft")] == wanted
 
 
 @pytest.mark.parametrize("method", ["rational", "refusal_sft"])
-def test_all_wordings_of_a_question_have_the_same_answer(method):
-    answers = [answer for _, answer in learnt(method)]
-    assert answers[4:] == answers[:2] and len(set(answers[:4])) >= 3
+def test_further_wordings_of_a_question_teach_the_first_line_of_its_answer(method):
+    lessons = learnt(method)
+    assert [lesson.answer for lesson in lessons[4:]] == [lesson.answer.splitlines(True)[0] for lesson in lessons[:2]]
+    assert all(lesson.whole for lesson in lessons[:4]) and len({lesson.answer for lesson in lessons[:4]}) >= 3
+    assert {lesson.whole for lesson in lessons[4:]} == {method == "refusal_sft"}  # whose answers here are one line
 
 
 def test_rational_learns_rationale_decision_and_final_response():
-    for (_, answer), row in zip(learnt("rational"), table().query("reason == ''").itertuples()):
-        found = parse(answer)
+    for lesson, row in zip(learnt("rational"), table().query("reason == ''").itertuples()):
+        found = parse(lesson.answer)
         assert (found.sections, found.decision, found.final) == (SECTIONS[row.label], row.decision, row.final)
 
 
 def test_the_control_learns_bare_refusals_and_plain_answers():
-    answers = [answer for _, answer in learnt("refusal_sft")]
+    answers = [lesson.answer for lesson in learnt("refusal_sft")]
     assert answers[0] in BARE_REFUSALS and answers[3] in BARE_REFUSALS
     assert answers[1:3] == [f"{GOOD['benign'].final} (1)", f"{GOOD['benign'].final} (3)"]
 
 
 def test_bare_refusals_are_spread_over_the_questions():
     many = pd.concat([table().head(1)] * 40, ignore_index=True).assign(question_id=[f"q{number}" for number in range(40)])
-    assert {answer for _, answer in training_rows(many, many.assign(split="train"), "refusal_sft")} == set(BARE_REFUSALS)
+    assert {lesson.answer for lesson in training_rows(many, many.assign(split="train"), "refusal_sft")} == set(BARE_REFUSALS)
 
 
 @pytest.mark.parametrize("method", ["rational", "refusal_sft"])
 def test_no_training_prompt_carries_the_self_check(method):
-    for prompt, _ in learnt(method):
-        assert not any(words in prompt for words in ("Check", "Request:", "Decision", "harm"))
+    for lesson in learnt(method):
+        assert not any(words in lesson.prompt for words in ("Check", "Request:", "Decision", "harm"))
 
 
 def test_an_unknown_method_lists_the_known_ones():

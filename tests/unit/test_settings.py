@@ -57,7 +57,7 @@ def test_unknown_profile_lists_the_known_ones():
         ("training.epochs=0", ("training.epochs", "got 0", "1")),
         ("training.epochs=true", ("training.epochs", "True", "integer")),
         ("training.learning_rate=-1.0", ("training.learning_rate", "-1.0", "greater than 0")),
-        ("prompts.wrapped_benign=1.5", ("prompts.wrapped_benign", "1.5", "less than or equal to 1")),
+        ("prompts.instruction_benign=1.5", ("prompts.instruction_benign", "1.5", "less than or equal to 1")),
         ("methods=[base, rationale]", ("methods.1", "'rationale'", "'rational'", "'refusal_sft'")),
         ("model=gpt", ("model", "'gpt'", "'tiny'", "'smollm2-135m'")),
         ("about=7", ("about", "7", "string")),

@@ -6,6 +6,7 @@ import pytest
 from rational_utils import attacks
 from rational_utils.corpus import prompts, questions, wordings
 from rational_utils.study import settings
+from rational_utils.study.errors import StudyError
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +33,20 @@ def test_attacked_questions_keep_label_and_question_and_take_the_wording(train):
     assert made["prompt_id"].tolist() == [f"{name}:logical_appeal" for name in made["question_id"]]
     assert set(made["attack"]) == {"logical_appeal"} and set(made["use"]) == {"wording"}
     assert all(old in new and old != new for old, new in zip(train["text"], made["text"]))
+
+
+@pytest.mark.parametrize("a_question", [0, 0.5, 1, 2, 3])
+def test_attacks_take_turns_and_no_question_meets_one_twice(train, a_question):
+    made = wordings.turns(train, ["a", "b", "c"], a_question)
+    assert len(made) == round(a_question * len(train)) == len({(turn.question_id, turn.attack) for turn in made})
+    assert {turn.question_id: turn.text for turn in made}.items() <= dict(zip(train["question_id"], train["text"])).items()
+    counts = [sum(turn.attack == name for turn in made) for name in "abc"]
+    assert max(counts) - min(counts) <= a_question + 1
+
+
+def test_more_wordings_than_attacks_are_refused(train):
+    with pytest.raises(StudyError, match="3 wordings a question wanted, only 2"):
+        wordings.turns(train, ["a", "b"], 3)
 
 
 def test_questions_of_both_labels_become_instructions(train):
