@@ -1,6 +1,6 @@
 """What a profile will cost before it runs: the published run of `quick`, scaled by the amount of work and by the processor.
 
-Cost is proportional to the tokens that a stage writes, learns or scores (`docs/log.md` shows how far that holds),
+Cost is proportional to the tokens that a stage writes, learns or scores (`docs/performance.md` shows how far that holds),
 and to the model's size. Memory is what the published stage needed, plus what a larger model's weights add.
 """
 
@@ -21,6 +21,7 @@ from . import tables
 REFERENCE = "quick"
 MACHINE = "machine.json"  # beside the published tables: amounts of work and the processor that they were measured on
 PARAMETERS = {"tiny": 1e5, "smollm2-135m": 135e6}
+OPENING = 0.5  # what a row costs that teaches a first line alone, in whole rows
 LAYER = ((576, 576), (1536, 576), (576, 1536))  # SmolLM2-135M's shapes: the processor is timed on what it will do
 
 
@@ -87,7 +88,8 @@ def _amount(stage: str, method: str, profile: Profile) -> float:
     if stage.startswith("02"):
         return 4 * rationales.section_tokens * prompts.train_harmful + (3 * rationales.section_tokens + rationales.answer_tokens) * benign
     if stage.startswith("03"):
-        return (prompts.train_harmful + benign) * profile.training.epochs
+        openings = prompts.wrapped_harmful * prompts.train_harmful + prompts.wrapped_benign * benign
+        return (prompts.train_harmful + benign + OPENING * openings) * profile.training.epochs
     if stage.startswith("04"):
         asked = prompts.test_harmful * len(attacks.names) + prompts.test_sensitive + prompts.test_sensitive_new + prompts.test_plain
         return asked * (attacks.answer_tokens + attacks.rationale_tokens * (method == "rational"))
