@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 import torch
+from transformers import AutoModelForCausalLM, LlamaConfig
 
 from ..study import settings
 from ..study.settings import Profile, Study
@@ -22,7 +23,9 @@ REFERENCE = "quick"
 MACHINE = "machine.json"  # beside the published tables: amounts of work and the processor that they were measured on
 PARAMETERS = {"tiny": 1e5, "smollm2-135m": 135e6}
 OPENING = 0.5  # what a row costs that teaches a first line alone, in whole rows
-LAYER = ((576, 576), (1536, 576), (576, 1536))  # SmolLM2-135M's shapes: the processor is timed on what it will do
+LAYER = {  # SmolLM2-135M's shapes: the processor is timed on what it will do
+    "hidden_size": 576, "intermediate_size": 1536, "num_attention_heads": 9, "num_key_value_heads": 3, "num_hidden_layers": 1, "vocab_size": 8,
+}  # fmt: skip
 
 
 def plan(study: Study) -> pd.DataFrame:
@@ -33,7 +36,7 @@ def plan(study: Study) -> pd.DataFrame:
     """
     measured = tables.read(_published(), "stages").drop_duplicates(["stage", "method"]).set_index(["stage", "method"])
     machine = _machine()
-    slower = machine["gflops"] / gflops(study.profile.dtype)
+    slower = machine["layer_tokens_per_second"] / speed(study.profile.dtype)
     rows = []
     for stage, method, seed in _stages(study):
         known = measured.loc[(stage, method)]
@@ -98,16 +101,17 @@ def _amount(stage: str, method: str, profile: Profile) -> float:
     return 1
 
 
-def gflops(dtype: str, rows: int = 256, seconds: float = 2.0) -> float:
-    """Billions of floating-point operations a second that this machine reaches on a layer's matrix products."""
+def speed(dtype: str, tokens: int = 256, seconds: float = 2.0) -> float:
+    """Tokens a second that this machine takes through one of the model's layers: its products, and the many small operations
+    between them, which do not grow faster with the products."""
+    from ..models import ragged
     from ..models.loading import number_type
 
-    weights = [torch.randn(shape, dtype=number_type(dtype)) for shape in LAYER]
-    inputs = [torch.randn(rows, shape[1], dtype=number_type(dtype)) for shape in LAYER]
+    layer = AutoModelForCausalLM.from_config(LlamaConfig(**LAYER), attn_implementation=ragged.NAME).to(number_type(dtype)).eval()
     times, until = [], time.perf_counter() + seconds
-    while time.perf_counter() < until:
-        started = time.perf_counter()
-        for given, weight in zip(inputs, weights):
-            torch.nn.functional.linear(given, weight)
-        times.append(time.perf_counter() - started)
-    return sum(2 * rows * weight.numel() for weight in weights) / statistics.median(times) / 1e9
+    with torch.inference_mode():
+        while time.perf_counter() < until:
+            started = time.perf_counter()
+            ragged.forward(layer, [[0] * (tokens // 2)] * 2)
+            times.append(time.perf_counter() - started)
+    return tokens / statistics.median(times)

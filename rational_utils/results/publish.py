@@ -90,7 +90,7 @@ def machine(study: Study) -> dict:
     stages_table = tables.read(study.results, "stages")
     durations = [run["duration"] for name, run in _papermill(study) if not name.startswith("07")]
     return {
-        "gflops": round(plan.gflops(study.profile.dtype), 1), "cores": os.cpu_count(),
+        "layer_tokens_per_second": round(plan.speed(study.profile.dtype)), "cores": os.cpu_count(),
         "fixed_seconds": round((sum(durations) - stages_table["seconds"].sum()) / len(durations), 2),
         "amounts": plan.amounts(study),
     }  # fmt: skip

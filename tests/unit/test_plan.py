@@ -9,7 +9,7 @@ from rational_utils.study import settings
 @pytest.fixture(autouse=True)
 def machine(monkeypatch):
     """The processor is as fast as the published one."""
-    monkeypatch.setattr(plan, "gflops", lambda dtype: plan._machine()["gflops"])
+    monkeypatch.setattr(plan, "speed", lambda dtype: plan._machine()["layer_tokens_per_second"])
 
 
 def planned(*overrides):
@@ -36,7 +36,7 @@ def test_more_work_takes_longer_in_its_own_stage_alone(field, stage):
 
 def test_a_slower_processor_takes_longer(monkeypatch):
     before = planned()
-    monkeypatch.setattr(plan, "gflops", lambda dtype: plan._machine()["gflops"] / 2)
+    monkeypatch.setattr(plan, "speed", lambda dtype: plan._machine()["layer_tokens_per_second"] / 2)
     ratio = (planned()["seconds"] / before["seconds"]).drop("01_data_curation")
     assert ratio.between(1.9, 2.1).all()
 
