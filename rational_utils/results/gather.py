@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..study.errors import StudyError
+from ..study.provenance import write_stamp
 from ..study.settings import Study
 from . import tables
 
@@ -30,9 +31,7 @@ def gather(study: Study) -> None:
     buffer = io.BytesIO()
     _of_runs(verdicts, evaluated).to_parquet(buffer, index=False)
     tables.write_bytes(study.results / "verdicts.parquet", buffer.getvalue())
-    stamp = study.stamp("tables")
-    stamp.parent.mkdir(parents=True, exist_ok=True)
-    stamp.write_text("")
+    write_stamp(study.stamp("tables"))
 
 
 def _parts(study: Study, name: str) -> pd.DataFrame:

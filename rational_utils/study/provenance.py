@@ -18,6 +18,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Sequence
 
 from .errors import StudyError
 from .settings import ROOT, Study
@@ -121,6 +122,18 @@ def require(artifact: Path) -> Path:
     return artifact
 
 
+def write_stamp(stamp: Path, manifests: Sequence[Path] = ()) -> None:
+    """Say that a stage has ended, when, and what it made. The workflow engine compares contents: without the time, a stage that
+    was run again by itself would look as if nothing had happened to those that depend on it."""
+    with atomic(stamp) as draft:
+        draft.write_text("\n".join([f"finished {time.time_ns()}", *map(str, manifests)]) + "\n")
+
+
+def stamped(stamp: Path) -> list[str]:
+    """The manifests that a stamp lists, relative to the folder of runs."""
+    return stamp.read_text().split("\n")[1:-1]
+
+
 @dataclass
 class Stage:
     """A stage that is running: `keep` each artifact when it is whole, `finish` at the end.
@@ -170,9 +183,8 @@ class Stage:
         target = self.study.part("stages", f"{self.name}-{self.method}", self.seed)
         with atomic(target) as draft:
             draft.write_text(f"{header}\n{','.join(str(value) for value in values)}\n")
-        with atomic(self.study.stamp(self.name, self.method, self.seed)) as draft:
-            made = [manifest_path(artifact).relative_to(self.study.runs) for artifact in self.kept]
-            draft.write_text("\n".join(str(path) for path in made) + "\n")
+        made = [manifest_path(artifact).relative_to(self.study.runs) for artifact in self.kept]
+        write_stamp(self.study.stamp(self.name, self.method, self.seed), made)
 
     def _cost(self) -> dict:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

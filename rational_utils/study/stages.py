@@ -25,6 +25,7 @@ from pydantic import ConfigDict, ValidationError, create_model
 
 from . import settings
 from .errors import StudyError
+from .provenance import stamped
 from .settings import ROOT, Study
 
 NOTEBOOKS = ROOT / "notebooks"
@@ -174,7 +175,7 @@ def _wait_for(process: subprocess.Popen) -> int:
 def forget_broken(study: Study) -> None:
     """Remove the stamps of stages whose artifacts are no longer there."""
     for stamp in (study.runs / "stamps").glob("*.*-s*"):
-        made = stamp.read_text().split()
+        made = stamped(stamp)
         if not all((study.runs / manifest).exists() and (study.runs / manifest.removesuffix(".manifest.json")).exists() for manifest in made):
             stamp.unlink()
 

@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 
 from rational_utils.results import tables
-from rational_utils.study import provenance, settings
+from rational_utils.study import provenance, settings, stages
 
 ROOT = Path(__file__).resolve().parents[2]
 METHODS = ["base", "rational", "refusal_sft"]
+CHANGED = ["benchmarks.mmlu_subset=3"]
 
 
 def reproduce(runs: Path, *arguments: str, profile: str = "smoke"):
@@ -116,16 +117,29 @@ def test_figures_name_their_makers(study):
 
 def test_only_what_depends_on_a_change_runs_again(study, runs):
     before = {path: path.stat().st_mtime_ns for path in (study.runs / "stamps").iterdir()}
-    made = reproduce(runs, "--set", "benchmarks.mmlu_subset=3")
+    made = reproduce(runs, "--set", *CHANGED)
     assert made.returncode == 0, made.stderr[-2000:]
     again = {path.name.split(".")[0] for path, then in before.items() if path.stat().st_mtime_ns != then}
     assert again == {"05_benchmark_evaluation", "tables", "07_figures"}
     assert (tables.read(study.results, "benchmarks").query("task == 'mmlu_subset'")["n"] == 3).all()
 
 
+def test_what_depends_on_a_stage_that_ran_by_itself_runs_afterwards(study, runs):
+    (study.runs / "stamps" / "03_lora_finetuning.rational-s0").unlink()
+    before = {path: path.stat().st_mtime_ns for path in (study.runs / "stamps").iterdir()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RATIONAL_RUNS", str(runs))
+        assert stages.snakemake(settings.load("smoke", CHANGED), "stamps/03_lora_finetuning.rational-s0") == 0
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    made = reproduce(runs, "--set", *CHANGED)
+    assert made.returncode == 0, made.stderr[-2000:]
+    again = {path.name for path, then in before.items() if path.stat().st_mtime_ns != then}
+    assert again == {"04_attack_evaluation.rational-s0", "05_benchmark_evaluation.rational-s0", "tables.all-s0", "07_figures.all-s0"}
+
+
 def test_a_lost_artifact_is_made_again(study, runs):
     study.responses("base", 0).unlink()
-    made = reproduce(runs, "--set", "benchmarks.mmlu_subset=3")
+    made = reproduce(runs, "--set", *CHANGED)
     assert made.returncode == 0 and study.responses("base", 0).exists()
 
 

@@ -184,7 +184,15 @@ def test_finish_writes_the_stages_row_and_a_stamp_that_lists_the_artifacts(artif
     header, row, end = study.part("stages", "03_lora_finetuning-rational", 4).read_text().split("\n")
     assert header == "stage,model,method,seed,seconds,peak_mb,device,dtype" and row.startswith("03_lora_finetuning,tiny,rational,4,") and not end
     assert row.count(",") == header.count(",")
-    assert study.stamp("03_lora_finetuning", "rational", 4).read_text() == "made.txt.manifest.json\n"
+    assert provenance.stamped(study.stamp("03_lora_finetuning", "rational", 4)) == ["made.txt.manifest.json"]
+
+
+def test_a_stage_that_ends_again_leaves_another_stamp(artifact, stage):
+    stamp = stage.study.stamp("03_lora_finetuning", "rational", 4)
+    stage.finish()
+    before = stamp.read_text()
+    stage.finish()
+    assert stamp.read_text() != before
 
 
 def test_no_stamp_when_the_stages_row_cannot_be_written(artifact, stage, monkeypatch):
