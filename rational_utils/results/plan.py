@@ -1,6 +1,6 @@
 """What a profile will cost before it runs: the published run of `quick`, scaled by the amount of work and by the processor.
 
-Cost is proportional to the tokens that a stage writes, learns or scores (`docs/performance.md` shows how far that holds),
+Cost is proportional to the tokens that a stage writes, learns or scores (`docs/log.md` shows how far that holds),
 and to the model's size. Memory is what the published stage needed, plus what a larger model's weights add.
 """
 
