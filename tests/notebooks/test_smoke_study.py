@@ -137,11 +137,10 @@ def test_what_depends_on_a_stage_that_ran_by_itself_runs_afterwards(study, runs)
     assert again == {"04_attack_evaluation.rational-s0", "05_benchmark_evaluation.rational-s0", "tables.all-s0", "07_figures.all-s0"}
 
 
-@pytest.mark.parametrize("methods", ["[base]", "[base, rational]"])
-def test_figures_are_drawn_of_the_methods_there_are(study, runs, methods):
-    made = reproduce(runs, "--set", *CHANGED, "--set", f"methods={methods}")
+def test_figures_are_drawn_of_the_methods_there_are(study, runs):
+    made = reproduce(runs, "--set", *CHANGED, "--set", "methods=[base, rational]")
     assert made.returncode == 0, made.stderr[-2000:]
-    assert "[" + ", ".join(sorted(set(tables.read(study.results, "attacks")["method"]))) + "]" == methods
+    assert set(tables.read(study.results, "attacks")["method"]) == {"base", "rational"}
 
 
 def test_a_lost_artifact_is_made_again(study, runs):
