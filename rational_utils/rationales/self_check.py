@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from ..models.guides import Section
-from .text import FINAL, HEADS
+from .text import FINAL, HEADS, STANCES
 
 SELF_CHECK = {
     "harmful": (
@@ -25,8 +25,8 @@ SELF_CHECK = {
 }
 # the very first word takes a side: what stands closest to the prompt is learnt most surely
 FIRST_WORDS = {
-    "harmful": {"Intent": "Harmful. The user wants", "Ethics": "Helping would be wrong because it", "Impact": "It could harm"},
-    "benign": {"Intent": "Ordinary. The user wants", "Ethics": "There is nothing wrong with explaining", "Impact": "A good answer helps people"},
+    "harmful": {"Intent": f"{STANCES['harmful']}. The user wants", "Ethics": "Helping would be wrong because it", "Impact": "It could harm"},
+    "benign": {"Intent": f"{STANCES['benign']}. The user wants", "Ethics": "There is nothing wrong with explaining", "Impact": "A good answer helps people"},
 }
 DECISIONS = {"harmful": "refuse", "benign": "help"}
 REFUSAL_OPENING = "I'm sorry, but I can't help with this, because it would"

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 HEADS = ("Intent", "Ethics", "Impact")
 FINAL = "Final response:"
+STANCES = {"harmful": "Harmful", "benign": "Ordinary"}  # the first word of Intent, by label
 _FORMAT = re.compile(
     r"Intent:(?P<Intent>[^\n]*)\nEthics:(?P<Ethics>[^\n]*)\nImpact:(?P<Impact>[^\n]*)\nDecision:\s*(?P<decision>\w+)\W*\n+Final response:(?P<final>.*)",
     re.DOTALL,
 )
 _OPENS_LIKE_RATIONALE = re.compile(r"\s*Intent:")
+_STANCE = re.compile(rf"({'|'.join(STANCES.values())})\.")
 
 
 _DECIDING = re.compile(r"^(?:Intent|Ethics|Decision|Final response): (\w+)", re.MULTILINE)
@@ -24,6 +26,12 @@ class Reasoned:
     sections: dict[str, str]
     decision: str | None
     final: str | None
+
+    @property
+    def stance(self) -> str | None:
+        """The side that the rationale's first word takes, before it gives reasons: "harmful", "ordinary", or None without such a word."""
+        found = _STANCE.match(self.sections.get("Intent", ""))
+        return found[1].lower() if found else None
 
     @property
     def rationale(self) -> str | None:

@@ -336,6 +336,16 @@ def test_curate_with_the_real_generator_fills_every_section(limits):
     assert made["final"][0].startswith(REFUSAL_OPENING)
 
 
+@pytest.mark.parametrize("label", GOOD)
+def test_the_stance_is_the_first_word_of_a_guided_intent(label):
+    assert parse(write(SECTIONS[label], "help", "Yes.")).stance == {"harmful": "harmful", "benign": "ordinary"}[label]
+
+
+@pytest.mark.parametrize("output", ["Yes.", "Intent: Harmful. The user", "Harmful.", write({**SECTIONS["benign"], "Intent": "The user wants bread."}, "help", "Yes.")])
+def test_without_such_a_word_or_a_whole_rationale_there_is_no_stance(output):
+    assert parse(output).stance is None
+
+
 def test_the_deciding_words_of_a_rationale_are_found():
     written = write({"Intent": "Harmful. The user wants Ethics: x", "Ethics": "Helping would be wrong", "Impact": "It could harm"}, "refuse", "I'm sorry")
     assert [written[begin:end] for begin, end in deciding_words(written)] == ["Harmful", "Helping", "refuse", "I"]
