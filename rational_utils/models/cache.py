@@ -1,86 +1,30 @@
-"""A key/value cache whose rows come and go while a batch is being decoded.
+"""Keys and values of texts: while prompts are read, and while groups of rows are decoded.
 
-Rows are aligned at their right edge: every row's newest token stands in the same column. A finished row is dropped
-and a waiting one admitted without touching the others, and a new token is written in place (the cache that comes with
-transformers copies everything at each step). It does not know about prompts, masks or sampling.
+Prompts are read behind each other in one row (see `ragged`). For decoding, texts of like length form a group: its rows are
+aligned at their right edge, a new token is written in place, and every group has buffers of its own, so that groups come and go
+without touching each other (the cache that comes with transformers copies everything at each step). It does not know about
+prompts, masks or sampling.
 """
 
 from __future__ import annotations
 
 import torch
+from torch.nn.functional import pad
 from transformers.cache_utils import Cache, CacheLayerMixin
 
-GROWTH = 64
+GROWTH = 32
 
 
-class RowLayer(CacheLayerMixin):
-    """Keys and values of one layer: two buffers of shape (rows, kv_heads, capacity, head_dim)."""
+class _Layer(CacheLayerMixin):
+    """What transformers asks of a layer's cache; `length` columns of the buffers are in use."""
 
     is_compileable = False
     is_sliding = False
-
-    def __init__(self):
-        super().__init__()
-        self.length = 0
+    is_initialized = True
+    length = 0
 
     def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
-        rows, heads, _, width = key_states.shape
-        self.keys = key_states.new_zeros(rows, heads, GROWTH, width)
-        self.values = value_states.new_zeros(rows, heads, GROWTH, value_states.shape[-1])
-        self.is_initialized = True
-
-    def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *args, **kwargs):
-        if not self.is_initialized:
-            self.lazy_initialization(key_states, value_states)
-        end = self.length + key_states.shape[2]
-        self._reserve(end)
-        self.keys[:, :, self.length : end] = key_states
-        self.values[:, :, self.length : end] = value_states
-        self.length = end
-        return self.keys[:, :, :end], self.values[:, :, :end]
-
-    def spread(self, lengths: list[int]) -> "RowLayer":
-        """This layer's one row, a prefix and sequences behind it (see `ragged`), as a layer with a row a sequence."""
-        prefix, longest = self.length - sum(lengths), max(lengths)
-        made = RowLayer()
-        made.is_initialized, made.length = True, prefix + longest
-        made.keys, made.values = (self._spread(buffer, lengths, prefix, longest) for buffer in (self.keys, self.values))
-        return made
-
-    def _spread(self, buffer: torch.Tensor, lengths: list[int], prefix: int, longest: int) -> torch.Tensor:
-        rows = buffer.new_empty(len(lengths), buffer.shape[1], prefix + longest + GROWTH, buffer.shape[3])
-        for row, own in zip(rows, buffer[0, :, prefix : self.length].split(lengths, 1)):
-            start = longest - own.shape[1]
-            row[:, :start] = 0  # masked, yet it must be a number
-            row[:, start : start + prefix] = buffer[0, :, :prefix]
-            row[:, start + prefix : prefix + longest] = own
-        return rows
-
-    def cut(self, length: int) -> None:
-        """Forget everything behind the first `length` columns."""
-        self.length = length
-
-    def keep(self, rows: torch.Tensor, first_column: int) -> None:
-        """Keep the rows at these indices and the columns from `first_column` on."""
-        self.keys = self.keys[rows, :, first_column : self.length]
-        self.values = self.values[rows, :, first_column : self.length]
-        self.length -= first_column
-
-    def admit(self, other: "RowLayer") -> None:
-        """Append the rows of another layer; the shorter side gets empty columns on its left."""
-        length = max(self.length, other.length)
-        self.keys = torch.cat([layer._right_aligned(layer.keys, length) for layer in (self, other)])
-        self.values = torch.cat([layer._right_aligned(layer.values, length) for layer in (self, other)])
-        self.length = length
-
-    def _right_aligned(self, buffer: torch.Tensor, length: int) -> torch.Tensor:
-        return torch.nn.functional.pad(buffer[:, :, : self.length], (0, 0, length - self.length, GROWTH))
-
-    def _reserve(self, length: int) -> None:
-        missing = length - self.keys.shape[2]
-        if missing > 0:
-            self.keys = torch.nn.functional.pad(self.keys, (0, 0, 0, missing + GROWTH))
-            self.values = torch.nn.functional.pad(self.values, (0, 0, 0, missing + GROWTH))
+        """Nothing: `update` takes the shapes as they come."""
 
     def get_seq_length(self) -> int:
         return self.length
@@ -95,31 +39,117 @@ class RowLayer(CacheLayerMixin):
         self.length = 0
 
 
-class RowCache(Cache):
-    """One `RowLayer` for each of the model's layers."""
+class TextLayer(_Layer):
+    """One layer's view of texts behind each other in a single row; buffers (1, key heads, capacity, head width)."""
 
-    def __init__(self, layers: list[RowLayer]):
-        super().__init__(layers=layers)
+    def __init__(self):
+        self.keys = self.values = None
 
-    @classmethod
-    def empty(cls, layers: int) -> "RowCache":
-        return cls([RowLayer() for _ in range(layers)])
+    def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *args, **kwargs):
+        new = key_states.shape[2]
+        if self.keys is None:
+            self.keys, self.values = key_states[:, :, :0], value_states[:, :, :0]
+        missing = self.length + new - self.keys.shape[2]
+        if missing > 0:
+            self.keys, self.values = pad(self.keys, (0, 0, 0, missing)), pad(self.values, (0, 0, 0, missing))
+        self.keys[:, :, self.length : self.length + new] = key_states
+        self.values[:, :, self.length : self.length + new] = value_states
+        self.length += new
+        return self.keys[:, :, : self.length], self.values[:, :, : self.length]
 
-    def spread(self, lengths: list[int]) -> "RowCache":
-        return RowCache([layer.spread(lengths) for layer in self.layers])
+
+class GroupLayer(_Layer):
+    """One layer's view of a group; buffers (rows, key heads, capacity, head width).
+
+    Used over their whole capacity they are operands of plain matrix products as they are: no copies.
+    """
+
+    def __init__(self, text: TextLayer, prefix: int, sequences: list[slice]):
+        """Rows of the text's first `prefix` columns and one of `sequences` each."""
+        _, heads, _, width = text.keys.shape
+        self.length = prefix + max(own.stop - own.start for own in sequences)
+        self.keys, self.values = (text.keys.new_zeros(len(sequences), heads, self.length + GROWTH, width) for _ in range(2))
+        for row, own in enumerate(sequences):
+            middle = self.length - (own.stop - own.start)
+            for mine, given in ((self.keys, text.keys), (self.values, text.values)):
+                mine[row, :, middle - prefix : middle] = given[0, :, :prefix]
+                mine[row, :, middle : self.length] = given[0, :, own]
+
+    def reserve(self) -> None:
+        """Have room for one more token."""
+        if self.length == self.values.shape[2]:
+            self.keys, self.values = _grown(self.keys), _grown(self.values)
+
+    def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *args, **kwargs):
+        """Put a new token behind each row; both whole buffers."""
+        self.keys[:, :, self.length] = key_states[:, :, 0]
+        self.values[:, :, self.length] = value_states[:, :, 0]
+        self.length += 1
+        return self.keys, self.values
+
+    def keep(self, rows: torch.Tensor, first_column: int) -> None:
+        """Keep the rows at these indices and the columns from `first_column` on."""
+        self.keys, self.values = self.keys[rows, :, first_column:], self.values[rows, :, first_column:]
+        self.length -= first_column
+
+
+def _grown(buffer: torch.Tensor) -> torch.Tensor:
+    """The buffer with zeros behind it: nobody looks at them, yet they must be numbers."""
+    rows, heads, capacity, width = buffer.shape
+    made = buffer.new_empty(rows, heads, capacity + GROWTH, width)
+    made[:, :, :capacity] = buffer
+    made[:, :, capacity:] = 0
+    return made
+
+
+class GroupsLayer(_Layer):
+    """One layer's view of several groups, whose rows stand below each other in what the model computes."""
+
+    def __init__(self, groups: list[GroupLayer]):
+        self.groups = groups
+
+    def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *args, **kwargs):
+        """(keys of every group, values of every group), as `ragged.attend` takes them."""
+        counts = [len(group.keys) for group in self.groups]
+        parts = zip(self.groups, key_states.split(counts), value_states.split(counts))
+        return tuple(zip(*(group.update(keys, values) for group, keys, values in parts)))
+
+
+class TextCache(Cache):
+    """One `TextLayer` for each of the model's layers."""
+
+    def __init__(self, layers: int):
+        super().__init__(layers=[TextLayer() for _ in range(layers)])
 
     def cut(self, length: int) -> None:
+        """Forget everything behind the first `length` tokens."""
         for layer in self.layers:
-            layer.cut(length)
+            layer.length = length
+
+
+class GroupCache:
+    """One `GroupLayer` for each of the model's layers."""
+
+    def __init__(self, text: TextCache, prefix: int, sequences: list[slice]):
+        self.layers = [GroupLayer(layer, prefix, sequences) for layer in text.layers]
 
     @property
     def length(self) -> int:
         return self.layers[0].length
 
+    @property
+    def capacity(self) -> int:
+        return self.layers[0].values.shape[2]
+
+    def reserve(self) -> None:
+        for layer in self.layers:
+            layer.reserve()
+
     def keep(self, rows: torch.Tensor, first_column: int) -> None:
         for layer in self.layers:
             layer.keep(rows, first_column)
 
-    def admit(self, other: "RowCache") -> None:
-        for mine, theirs in zip(self.layers, other.layers):
-            mine.admit(theirs)
+
+def together(groups: list[GroupCache]) -> Cache:
+    """The groups as one cache for a step of the model."""
+    return Cache(layers=[GroupsLayer(list(layers)) for layers in zip(*(group.layers for group in groups))])

@@ -16,15 +16,17 @@ import torch
 from ..study.keep import Keep
 from ..study.progress import bar
 from ..study.settings import digest
-from . import ragged
-from .cache import RowCache
+from . import llama, ragged
+from .cache import GroupCache, TextCache, together
 from .guides import Script, Section
 
-CHUNK_ROWS = 4
-# rows that have ended are taken out of the batch when no more than this share of it is still busy
+CHUNK_ROWS = 3
+# rows whose keys and values stand together, and attend together over as many columns as the longest of them has
+GROUP_ROWS = 16
+# rows that have ended are taken out of a group when no more than this share of it is still busy
 BUSY_SHARE = 7 / 8
 # prompt tokens that are read together
-PROMPT_TOKENS = 2048
+PROMPT_TOKENS = 4096
 # prompts are grouped by this many first tokens (an instruction they share), then by length
 GROUPED_BY = 64
 
@@ -61,6 +63,7 @@ class _Row:
         self.prompt_ids = tokenizer.encode(request.prompt, add_special_tokens=False)
         self.ids: list[int] = []
         self.finished = self.left = False
+        self.token = 0
         self.seconds = 0.0
         self.script = Script(request.guide, tokenizer) if request.guide else None
         if self.script:
@@ -76,7 +79,7 @@ class _Row:
     def needs_logits(self) -> bool:
         return not (self.script and self.script.forced)
 
-    def choose(self, logits: torch.Tensor | None, likeliest: int) -> int:
+    def choose(self, logits: torch.Tensor | None, likeliest: int) -> None:
         if logits is None:
             token = self.script.forced.popleft()
         else:
@@ -87,7 +90,7 @@ class _Row:
         if not ended:
             self.ids.append(token)
         self.finished = ended or bool(self.script and self.script.over and not self.script.forced)
-        return token
+        self.token = token
 
     def _sample(self, logits: torch.Tensor, likeliest: int) -> int:
         allowed = self.script.allowed_tokens() if self.script else []
@@ -124,18 +127,19 @@ def generate(model, tokenizer, requests: list[Request], *, rows: int = 32, on_do
     waiting = [_Row(i, request, tokenizer, tokenizer.eos_token_id) for i, request in enumerate(requests)]
     waiting.sort(key=lambda row: (row.prompt_ids[:GROUPED_BY], -len(row.prompt_ids), row.index))
     batch, done = _Batch(model), [None] * len(requests)
-    while waiting or batch.rows:
-        if waiting and batch.busy() <= rows * 3 // 4:
-            free = rows - batch.busy()
-            with _shared_time(waiting[:free]):
-                batch.admit(waiting[:free])
-            waiting = waiting[free:]
-        with _shared_time(batch.rows):
-            ended = batch.step()
-        for row in ended:
-            done[row.index] = row.completion(tokenizer)
-            if on_done:
-                on_done(1)
+    with llama.lean(model):
+        while waiting or batch.rows:
+            if waiting and batch.busy() <= rows * 3 // 4:
+                free = rows - batch.busy()
+                with _shared_time(waiting[:free]):
+                    batch.admit(waiting[:free])
+                waiting = waiting[free:]
+            with _shared_time(batch.rows):
+                ended = batch.step()
+            for row in ended:
+                done[row.index] = row.completion(tokenizer)
+                if on_done:
+                    on_done(1)
     return done
 
 
@@ -148,88 +152,97 @@ def _shared_time(rows: list[_Row]):
         row.seconds += share
 
 
+class _Group:
+    """Rows of like length, aligned at their newest token."""
+
+    def __init__(self, rows: list[_Row], cache: GroupCache):
+        self.rows, self.cache = rows, cache
+
+    def drop_ended(self) -> None:
+        """Ended rows stay as ballast until there are enough of them: taking rows out copies the group's cache."""
+        kept = [i for i, row in enumerate(self.rows) if not row.left]
+        if len(kept) <= len(self.rows) * BUSY_SHARE:
+            self.rows = [self.rows[i] for i in kept]
+            if self.rows:
+                self.cache.keep(torch.tensor(kept), int(self._starts().min()))
+
+    def mask(self, dtype: torch.dtype) -> torch.Tensor:
+        """What the next tokens of the rows see, themselves included: 0 there and -inf elsewhere; (rows, 1, 1, capacity)."""
+        self.cache.reserve()
+        columns = torch.arange(self.cache.capacity)
+        hidden = (columns < self._starts()[:, None]) | (columns > self.cache.length)
+        return torch.zeros(hidden.shape, dtype=dtype).masked_fill_(hidden, -torch.inf)[:, None, None]
+
+    def _starts(self) -> torch.Tensor:
+        """The column of each row's first token."""
+        return torch.tensor([self.cache.length - row.position for row in self.rows])
+
+
 class _Batch:
-    """Rows that are decoded together; `seen` marks which columns of the cache each row may look at."""
+    """Groups of rows that are decoded together."""
 
     def __init__(self, model):
         self.model = model
         self.backbone, self.head = model.get_decoder(), model.get_output_embeddings()
-        self.rows: list[_Row] = []
-        self.cache = self.hidden = self.seen = None
+        self.groups: list[_Group] = []
+        self.hidden: torch.Tensor | None = None
 
-    def admit(self, rows: list[_Row]) -> None:
-        """Read the prompts of new rows; what all of them begin with is read once, and nothing is padded."""
-        self._drop_ended()
-        shared = _common_prefix([row.prompt_ids for row in rows]) if len(rows) > 1 else 0
-        reader = RowCache.empty(self.model.config.num_hidden_layers)
-        if shared:
-            ragged.forward(self.model, [rows[0].prompt_ids[:shared]], reader)
-        for part in _within(rows, PROMPT_TOKENS, shared):
-            own = [row.prompt_ids[shared:] for row in part]
-            lengths = [len(ids) for ids in own]
-            ends = torch.tensor(lengths).cumsum(0) - 1
-            hidden = ragged.forward(self.model, own, reader, shared)[ends]
-            self._join(part, hidden, reader.spread(lengths), shared + torch.tensor(lengths))
-            reader.cut(shared)
-
-    def _join(self, rows: list[_Row], hidden: torch.Tensor, cache: RowCache, lengths: torch.Tensor) -> None:
-        seen = torch.arange(cache.length) >= cache.length - lengths[:, None]
-        if self.cache is None:
-            self.cache, self.hidden, self.seen = cache, hidden, seen
-        else:
-            self.cache.admit(cache)
-            self.hidden = torch.cat([self.hidden, hidden])
-            self.seen = torch.cat([_widened(self.seen, self.cache.length), _widened(seen, self.cache.length)])
-        self.rows = self.rows + rows
-
-    def step(self) -> list[_Row]:
-        """Choose every row's next token, read the new tokens, and return the rows that have ended.
-
-        An ended row stays as ballast until there are enough of them: taking rows out copies the whole cache.
-        """
-        tokens = self._choose()
-        ended = [row for row in self.rows if row.over() and not row.left]
-        for row in ended:
-            row.left = True
-        if self.busy() <= len(self.rows) * BUSY_SHARE:
-            tokens = [token for row, token in zip(self.rows, tokens) if not row.left]
-            self._drop_ended()
-            if not self.rows:
-                return ended
-        self.seen = torch.nn.functional.pad(self.seen, (0, 1), value=True)
-        self.hidden = self._read(tokens)
-        for row in self.rows:
-            row.position += 1
-        return ended
+    @property
+    def rows(self) -> list[_Row]:
+        return [row for group in self.groups for row in group.rows]
 
     def busy(self) -> int:
         return sum(not row.left for row in self.rows)
 
-    def _drop_ended(self) -> None:
-        kept = torch.tensor([i for i, row in enumerate(self.rows) if not row.left])
-        self.rows = [row for row in self.rows if not row.left]
-        if not self.rows:
-            self.cache = self.hidden = self.seen = None
-        elif len(kept) < len(self.hidden):
-            seen = self.seen[kept]
-            first = int(seen.any(0).int().argmax())
-            self.seen, self.hidden = seen[:, first:], self.hidden[kept]
-            self.cache.keep(kept, first)
+    def admit(self, rows: list[_Row]) -> None:
+        """Read the prompts of new rows; what all of them begin with is read once, and nothing is padded."""
+        shared = _common_prefix([row.prompt_ids for row in rows]) if len(rows) > 1 else 0
+        text, hidden = TextCache(self.model.config.num_hidden_layers), [self.hidden] if self.groups else []
+        if shared:
+            ragged.forward(self.model, [rows[0].prompt_ids[:shared]], text)
+        for part in _within(rows, PROMPT_TOKENS, shared):
+            own = [row.prompt_ids[shared:] for row in part]
+            ends = torch.tensor([len(ids) for ids in own]).cumsum(0)
+            hidden.append(ragged.forward(self.model, own, text, shared)[ends - 1])
+            sequences = [slice(shared + end - len(ids), shared + end) for end, ids in zip(ends.tolist(), own)]
+            for start in range(0, len(part), GROUP_ROWS):
+                chosen = slice(start, start + GROUP_ROWS)
+                self.groups.append(_Group(part[chosen], GroupCache(text, shared, sequences[chosen])))
+            text.cut(shared)
+        self.hidden = torch.cat(hidden)
 
-    def _choose(self) -> list[int]:
-        asking = [i for i, row in enumerate(self.rows) if not row.left and row.needs_logits()]
+    def step(self) -> list[_Row]:
+        """Choose every row's next token, read the new tokens, and return the rows that have ended."""
+        self._choose()
+        ended = [row for row in self.rows if row.over() and not row.left]
+        for row in ended:
+            row.left = True
+        for group in self.groups:
+            group.drop_ended()
+        self.groups = [group for group in self.groups if group.rows]
+        if self.groups:
+            self._read()
+        return ended
+
+    def _choose(self) -> None:
+        rows = self.rows
+        asking = [i for i, row in enumerate(rows) if not row.left and row.needs_logits()]
         logits = self.head(self.hidden[asking]) if asking else torch.empty(0)
         found = {i: (scores, likeliest) for i, scores, likeliest in zip(asking, logits, logits.max(-1).indices.tolist() if asking else [])}
-        return [0 if row.left else row.choose(*found.get(i, (None, 0))) for i, row in enumerate(self.rows)]
+        for i, row in enumerate(rows):
+            if not row.left:
+                row.choose(*found.get(i, (None, 0)))
 
-    def _read(self, tokens: list[int]) -> torch.Tensor:
+    def _read(self) -> None:
         """Read each row's new token; last hidden states, shape (rows, width)."""
-        positions = torch.tensor([[row.position] for row in self.rows])
-        mask = self.seen[:, None, None, :]
+        rows, masks = self.rows, [group.mask(self.hidden.dtype) for group in self.groups]
         output = self.backbone(
-            input_ids=torch.tensor(tokens)[:, None], attention_mask=mask, position_ids=positions, past_key_values=self.cache, use_cache=True
-        )
-        return output.last_hidden_state[:, -1]
+            input_ids=torch.tensor([[row.token] for row in rows]), position_ids=torch.tensor([[row.position] for row in rows]),
+            attention_mask=ragged.GIVEN, past_key_values=together([group.cache for group in self.groups]), use_cache=True, masks=masks,
+        )  # fmt: skip
+        self.hidden = output.last_hidden_state[:, -1]
+        for row in rows:
+            row.position += 1
 
 
 def _within(rows: list[_Row], budget: int, shared: int) -> list[list[_Row]]:
@@ -250,10 +263,6 @@ def _common_prefix(sequences: list[list[int]]) -> int:
     first, last = min(sequences), max(sequences)
     same = next((i for i, (a, b) in enumerate(zip(first, last)) if a != b), min(len(first), len(last)))
     return min(same, min(map(len, sequences)) - 1)
-
-
-def _widened(seen: torch.Tensor, columns: int) -> torch.Tensor:
-    return torch.nn.functional.pad(seen, (columns - seen.shape[1], 0))
 
 
 def generate_kept(model, tokenizer, requests: list[Request], keep: Keep, made_by: str, what: str, *, rows: int = 32) -> list[Completion]:

@@ -12,6 +12,8 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 NAME = "ragged"
+# keeps transformers from making a mask that nobody reads
+GIVEN = torch.ones(1, 1, 1, 1, dtype=torch.bool)
 
 
 def forward(model, sequences: list[list[int]], cache=None, prefix: int = 0) -> torch.Tensor:
@@ -25,9 +27,8 @@ def forward(model, sequences: list[list[int]], cache=None, prefix: int = 0) -> t
     lengths = [len(ids) for ids in sequences]
     ids = torch.tensor([[token for sequence in sequences for token in sequence]], device=model.device)
     positions = torch.cat([torch.arange(prefix, prefix + length) for length in lengths])[None].to(model.device)
-    given = torch.ones(1, 1, 1, 1, dtype=torch.bool, device=model.device)  # keeps transformers from making a mask that nobody reads
     output = decoder(model)(
-        input_ids=ids, position_ids=positions, attention_mask=given, past_key_values=cache, use_cache=cache is not None, lengths=lengths
+        input_ids=ids, position_ids=positions, attention_mask=GIVEN.to(model.device), past_key_values=cache, use_cache=cache is not None, lengths=lengths
     )
     return output.last_hidden_state[0]
 
@@ -37,13 +38,14 @@ def decoder(model):
     return (model.get_base_model() if hasattr(model, "get_base_model") else model).get_decoder()
 
 
-def attend(module, query, key, value, attention_mask, lengths: list[int] | None = None, **settings):
-    """transformers' own attention, unless `lengths` cut the single row into sequences.
+def attend(module, query, key, value, attention_mask, lengths: list[int] | None = None, masks: list | None = None, **settings):
+    """transformers' own attention, unless `lengths` cut the single row into sequences or the rows form groups with `masks`.
 
-    `query` has shape (1, heads, sum of lengths, head width); `key` and `value` may begin with a prefix that all see.
+    With `lengths`, `query` has shape (1, heads, sum of lengths, head width); `key` and `value` may begin with a prefix that all
+    see. With `masks`, `query` holds one new token of every row, and `key`, `value` and `masks` are lists: see `cache.GroupLayer`.
     """
-    if lengths is None and query.shape[2] == 1:
-        return _attend_to_cache(query, key, value, attention_mask, settings.get("scaling"))
+    if masks:
+        return _attend_to_groups(query, key, value, masks, settings.get("scaling"))
     if lengths is None:
         return sdpa_attention_forward(module, query, key, value, attention_mask, **settings)
     prefix = key.shape[2] - query.shape[2]
@@ -62,11 +64,12 @@ def attend(module, query, key, value, attention_mask, lengths: list[int] | None 
     return torch.cat(answers, 2).transpose(1, 2), None
 
 
-def _attend_to_cache(query, key, value, mask, scale):
+def _attend_to_groups(query, keys, values, masks, scale):
     """One new token a row. Heads with common keys stand as queries beside each other, so that no key is copied for them."""
     rows, heads, _, width = query.shape
-    seen = torch.nn.functional.scaled_dot_product_attention(query.view(rows, key.shape[1], -1, width), key, value, attn_mask=mask, scale=scale)
-    return seen.reshape(rows, 1, heads, width), None
+    parts = query.view(rows, keys[0].shape[1], -1, width).split([len(mask) for mask in masks])
+    seen = [torch.add(mask, part @ key.transpose(2, 3), alpha=scale).softmax(-1) @ value for part, key, value, mask in zip(parts, keys, values, masks)]
+    return torch.cat(seen).view(rows, 1, heads, width), None
 
 
 def _mask(length: int, prefix: int, window: int | None, device) -> torch.Tensor | None:

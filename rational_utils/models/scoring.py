@@ -15,6 +15,7 @@ from collections.abc import Iterator
 import torch
 from lm_eval.models.huggingface import HFLM
 
+from rational_utils.models import llama
 from rational_utils.models.batching import Request, Row, plan_batches, plan_rows
 
 Answer = tuple[float, bool]
@@ -90,11 +91,12 @@ class BatchedLM(HFLM):
         window = getattr(self.config, "sliding_window", None)
         rows = plan_rows(requests, self.max_length, self.branch_tokens, tree_tokens=window)
         answers: list[Answer | None] = [None] * len(requests)
-        for batch in plan_batches(rows, self.token_budget, self.max_padding):
-            for index, answer in self._answers(batch):
-                answers[index] = answer
-                if requests[index][0] is not None:
-                    self.cache_hook.add_partial("loglikelihood", requests[index][0], answer)
+        with llama.lean(self.model):
+            for batch in plan_batches(rows, self.token_budget, self.max_padding):
+                for index, answer in self._answers(batch):
+                    answers[index] = answer
+                    if requests[index][0] is not None:
+                        self.cache_hook.add_partial("loglikelihood", requests[index][0], answer)
         return answers
 
     @torch.inference_mode()

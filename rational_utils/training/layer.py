@@ -11,7 +11,8 @@ from functools import partial
 
 import torch
 
-from ..models import ragged
+from ..models import llama, ragged
+from ..models.llama import normalise, turn
 
 BESIDE = ("q_proj", "k_proj", "v_proj"), ("o_proj",), ("gate_proj", "up_proj"), ("down_proj",)
 
@@ -19,9 +20,7 @@ BESIDE = ("q_proj", "k_proj", "v_proj"), ("o_proj",), ("gate_proj", "up_proj"), 
 @contextmanager
 def fused(model, dropout: float):
     """Within it the layers of a PEFT model compute by this module, if they are what it knows: Llama, on a CPU, without dropout."""
-    decoder, config = ragged.decoder(model), model.config
-    known = config.model_type == "llama" and config.hidden_act == "silu" and not (config.attention_bias or config.mlp_bias)
-    layers = list(decoder.layers) if known and not dropout and model.device.type == "cpu" else []
+    layers = list(ragged.decoder(model).layers) if llama.is_known(model) and not dropout else []
     for layer in layers:
         layer.forward = partial(_forward, layer, [Group(layer, names) for names in BESIDE])
     try:
@@ -38,9 +37,7 @@ class Group:
         holder = layer.self_attn if hasattr(layer.self_attn, names[0]) else layer.mlp
         self.parts = [getattr(holder, name) for name in names]
         frozen = [part.base_layer.weight for part in self.parts]
-        self.frozen = torch.cat([weight.data for weight in frozen])
-        for weight, share in zip(frozen, self.frozen.split([len(weight) for weight in frozen])):
-            weight.data = share
+        self.frozen = llama.side_by_side(frozen)
         self.heights = [len(weight) for weight in frozen]
         self.scale = self.parts[0].scaling["default"]
 
@@ -80,7 +77,7 @@ class Attention(torch.autograd.Function):
     def forward(context, inputs, turns, lengths, layer, groups, *learnt):
         inner, outer = groups
         width = layer.self_attn.head_dim
-        normed, factor = _normalise(inputs, layer.input_layernorm)
+        normed, factor = normalise(inputs, layer.input_layernorm)
         mixed, kept_inner = inner.project(normed, learnt[: len(inner.learnt)])
         heads = _heads(mixed, inner.heights[0] // width, inner.heights[1] // width, turns)
         seen, shares = _attend(*heads, lengths, layer.self_attn.scaling)
@@ -105,7 +102,7 @@ class FeedForward(torch.autograd.Function):
     @staticmethod
     def forward(context, inputs, norm, groups, *learnt):
         wide, narrow = groups
-        normed, factor = _normalise(inputs, norm)
+        normed, factor = normalise(inputs, norm)
         both, kept_wide = wide.project(normed, learnt[: len(wide.learnt)])
         gate, up = both.chunk(2, 1)
         curve = torch.nn.functional.silu(gate)
@@ -124,13 +121,6 @@ class FeedForward(torch.autograd.Function):
         return gradient + _normalise_back(normed, inputs, factor, norm), None, None, *of_wide, *of_narrow
 
 
-def _normalise(inputs, norm):
-    """RMS norm (T, W) in float32, and the factor (T, 1) that each token was multiplied by."""
-    exact = inputs.float()
-    factor = exact.square().mean(1, keepdim=True).add_(norm.variance_epsilon).rsqrt_()
-    return (exact * factor).to(inputs.dtype) * norm.weight, factor
-
-
 def _normalise_back(gradient, inputs, factor, norm):
     unit = inputs.float() * factor
     gradient = (gradient * norm.weight).float()
@@ -140,20 +130,14 @@ def _normalise_back(gradient, inputs, factor, norm):
 def _heads(mixed, queries, keys, turns):
     """Query (heads, T, head width), key and value (key heads, T, head width); query and key turned by their positions."""
     parts = mixed.view(len(mixed), queries + 2 * keys, -1).transpose(0, 1)
-    turned = _turn(parts[: queries + keys], *turns)
+    turned = turn(parts[: queries + keys], *turns)
     return turned[:queries], turned[queries:], parts[queries + keys :].contiguous()
 
 
 def _heads_back(query, key, value, turns):
     cosine, sine = turns
-    turned = _turn(torch.cat([query, key]), cosine, -sine)
+    turned = turn(torch.cat([query, key]), cosine, -sine)
     return torch.cat([turned, value]).transpose(0, 1).reshape(value.shape[1], -1)
-
-
-def _turn(heads, cosine, sine):
-    """Rotary position embedding; with -sine its transpose."""
-    first, second = heads.chunk(2, -1)
-    return (heads * cosine).addcmul_(torch.cat([-second, first], -1), sine)
 
 
 def _attend(query, key, value, lengths, scale):

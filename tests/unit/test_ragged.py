@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from rational_utils.models import loading, ragged
-from rational_utils.models.cache import RowCache
+from rational_utils.models.cache import GroupCache, TextCache
 
 SEQUENCES = [[5, 6, 7, 8], [9], [10, 11, 12, 13, 14, 15, 16], [20, 21]]
 
@@ -26,24 +26,27 @@ def test_sequences_do_not_see_each_other(model):
 
 @torch.inference_mode()
 def test_a_prefix_in_the_cache_is_seen_by_all(model):
-    prefix, cache = [30, 31, 32], RowCache.empty(model.config.num_hidden_layers)
+    prefix, cache = [30, 31, 32], TextCache(model.config.num_hidden_layers)
     ragged.forward(model, [prefix], cache)
     together = ragged.forward(model, SEQUENCES, cache, len(prefix))
     assert torch.allclose(together, torch.cat([alone(model, prefix + ids)[len(prefix) :] for ids in SEQUENCES]), atol=1e-6)
 
 
 @torch.inference_mode()
-def test_a_cache_spread_into_rows_holds_each_sequence_at_its_right_edge(model):
-    prefix, cache = [30, 31, 32], RowCache.empty(model.config.num_hidden_layers)
+def test_a_group_holds_each_sequence_behind_the_prefix_at_its_right_edge(model):
+    prefix, cache = [30, 31, 32], TextCache(model.config.num_hidden_layers)
     ragged.forward(model, [prefix], cache)
     ragged.forward(model, SEQUENCES, cache, len(prefix))
-    rows = cache.spread([len(ids) for ids in SEQUENCES])
+    ends = torch.tensor([len(ids) for ids in SEQUENCES]).cumsum(0).tolist()
+    places = [slice(len(prefix) + end - len(ids), len(prefix) + end) for end, ids in zip(ends, SEQUENCES)]
+    group = GroupCache(cache, len(prefix), places)
     for number, ids in enumerate(SEQUENCES):
-        single = RowCache.empty(model.config.num_hidden_layers)
+        single = TextCache(model.config.num_hidden_layers)
         ragged.forward(model, [prefix + ids], single)
-        for mine, theirs in zip(rows.layers, single.layers, strict=True):
-            own = mine.keys[number, :, mine.length - theirs.length : mine.length]
-            assert torch.allclose(own, theirs.keys[0, :, : theirs.length], atol=1e-6)
+        for mine, theirs in zip(group.layers, single.layers, strict=True):
+            own = slice(mine.length - theirs.length, mine.length)
+            assert torch.allclose(mine.keys[number, :, own], theirs.keys[0, :, : theirs.length], atol=1e-6)
+            assert torch.allclose(mine.values[number, :, own], theirs.values[0, :, : theirs.length], atol=1e-6)
 
 
 def test_gradients_are_those_of_the_sequences_alone(model):
