@@ -1,5 +1,6 @@
 # make reproduce [PROFILE=quick] [SET="training.epochs=1 ..."]   the whole study, from sources to figures
 # make validate [SET=...]                                        how a recipe does on the validation questions
+# make bench                                                     this study's engine against the libraries one would pick instead
 # make test                                                      unit tests, the smoke study, the notebooks
 PROFILE ?= quick
 SET ?=
@@ -8,7 +9,7 @@ VENV ?= .venv
 RUN = $(VENV)/bin/python -m rational_utils
 CHOICES = --profile $(PROFILE) $(foreach change,$(SET),--set $(change))
 
-.PHONY: environment reproduce validate test lab publish clean
+.PHONY: environment reproduce validate test lab publish bench clean
 
 environment: $(VENV)/installed
 
@@ -32,6 +33,16 @@ lab: environment
 
 publish: environment
 	@$(RUN) publish $(CHOICES)
+
+bench: environment
+	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	$(VENV)/bin/python -m bench.generation
+	$(VENV)/bin/python -m bench.sft
+	$(VENV)/bin/python -m bench.losses
+	$(VENV)/bin/python -m bench.scoring
+	$(VENV)/bin/python -m bench.growth
+	$(VENV)/bin/python -m bench.straight --every 4
+	$(VENV)/bin/python -m bench.report
 
 clean:
 	rm -rf runs/$(PROFILE)
