@@ -35,7 +35,6 @@ publish: environment
 	@$(RUN) publish $(CHOICES)
 
 bench: environment
-	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	$(VENV)/bin/python -m bench.generation
 	$(VENV)/bin/python -m bench.sft
 	$(VENV)/bin/python -m bench.losses

@@ -8,36 +8,30 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from datasets import Dataset
 from peft import LoraConfig, get_peft_model
-from transformers import AutoModelForCausalLM
 from trl import SFTConfig, SFTTrainer
 
 from rational_utils.models import chat, loading
-from rational_utils.study.settings import cache_folder
 from rational_utils.training import sft
 
 from . import timing, work
-from .sft import SETTINGS
+from .sft import SETTINGS, dataset
 
 
-def ours(tokenizer, rows, settings) -> list[float]:
-    model, _ = loading.load("smollm2-135m")
+def ours(model, tokenizer, rows, settings) -> list[float]:
     encoded = [chat.encode(tokenizer, *row, settings.max_tokens) for row in rows]
     with tempfile.TemporaryDirectory() as folder:
         return sft.train(model, encoded, settings, 0, Path(folder) / "resume.pt")[1]["loss"].tolist()
 
 
-def theirs(tokenizer, rows, settings) -> list[float]:
+def theirs(model, tokenizer, rows, settings) -> list[float]:
     """SFTTrainer on the rows in the order of our steps, with our first LoRA weights and our schedule."""
     steps = sft.plan_steps(len(rows), settings, 0)
     ordered = [rows[i] for step in steps for i in step]
-    torch.manual_seed(0)
-    plain = AutoModelForCausalLM.from_pretrained(cache_folder() / "models" / "smollm2-135m", dtype=torch.float32)
+    model.set_attn_implementation("sdpa")
     lora = LoraConfig(r=settings.rank, lora_alpha=settings.alpha, target_modules="all-linear", task_type="CAUSAL_LM")
     torch.manual_seed(0)
-    model = get_peft_model(plain, lora)
-    data = Dataset.from_list([{"prompt": [{"role": "user", "content": a}], "completion": [{"role": "assistant", "content": b}]} for a, b in ordered])
+    model = get_peft_model(model, lora)
     optimiser = torch.optim.AdamW([weight for weight in model.parameters() if weight.requires_grad], lr=settings.learning_rate, weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: sft.schedule(step, len(steps)))
     with tempfile.TemporaryDirectory() as folder:
@@ -46,16 +40,17 @@ def theirs(tokenizer, rows, settings) -> list[float]:
             bf16=False, gradient_checkpointing=False, use_cpu=True, save_strategy="no", report_to="none", disable_tqdm=True, logging_steps=1,
             max_length=settings.max_tokens,
         )  # fmt: skip
-        trainer = SFTTrainer(model=model, args=config, train_dataset=data, processing_class=tokenizer, optimizers=(optimiser, schedule))
+        trainer = SFTTrainer(model=model, args=config, train_dataset=dataset(ordered), processing_class=tokenizer, optimizers=(optimiser, schedule))
         trainer.train()
     return [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
 
 
 def main(steps: int) -> None:
-    _, tokenizer = loading.load("smollm2-135m")
+    tokenizer = loading.load("smollm2-135m")[1]
     settings = SETTINGS.model_copy(update={"rows_per_step": 4})
-    rows = work.training_rows(tokenizer, steps * settings.rows_per_step, longest=200)
-    frame = pd.DataFrame({"step": range(1, steps + 1), "ours": ours(tokenizer, rows, settings), "trl": theirs(tokenizer, rows, settings)})
+    rows = work.training_rows(tokenizer, steps * settings.rows_per_step)
+    losses = {name: side(loading.load("smollm2-135m")[0], tokenizer, rows, settings) for name, side in (("ours", ours), ("trl", theirs))}
+    frame = pd.DataFrame({"step": range(1, steps + 1)} | losses)
     frame["apart"] = (frame["ours"] / frame["trl"] - 1).abs()
     timing.RESULTS.mkdir(exist_ok=True)
     frame.to_csv(timing.RESULTS / "losses.csv", index=False)

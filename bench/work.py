@@ -29,7 +29,7 @@ def prompts(tokenizer, count: int = 200, shortest: int = 20, longest: int = 400)
     return made
 
 
-def training_rows(tokenizer, count: int = 256, longest: int = 512) -> list[tuple[str, str]]:
+def training_rows(tokenizer, count: int = 256, longest: int = 128) -> list[tuple[str, str]]:
     """(prompt, answer) pairs that are at most `longest` tokens long when rendered."""
     fitting = []
     for instruction, answer in dialogues(tokenizer):

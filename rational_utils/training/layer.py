@@ -7,7 +7,7 @@ gradients; attention looks at each sequence by itself (see `models.ragged`). Sha
 from __future__ import annotations
 
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache, partial
 
 import torch
 
@@ -21,17 +21,21 @@ BESIDE = ("q_proj", "k_proj", "v_proj"), ("o_proj",), ("gate_proj", "up_proj"), 
 def fused(model, dropout: float):
     """Within it the layers of a PEFT model compute by this module, if they are what it knows: Llama, on a CPU, without dropout."""
     layers = list(ragged.decoder(model).layers) if llama.is_known(model) and not dropout else []
-    for layer in layers:
-        layer.forward = partial(_forward, layer, [Group(layer, names) for names in BESIDE])
+    groups = [[Group(layer, names) for names in BESIDE] for layer in layers]
+    for layer, own in zip(layers, groups):
+        layer.forward = partial(_forward, layer, own)
     try:
         yield
     finally:
-        for layer in layers:
+        for layer, own in zip(layers, groups):
             del layer.forward
+            for group in own:
+                group.release()
 
 
 class Group:
-    """Linear layers that read the same input. Their frozen weights become parts of one matrix, in place."""
+    """Linear layers that read the same input. Their frozen weights become parts of one matrix, in place; so do their LoRA
+    weights, all A below each other in `down` (sum of ranks, inputs), all B as blocks of `up` (sum of outputs, sum of ranks)."""
 
     def __init__(self, layer, names: tuple[str, ...]):
         holder = layer.self_attn if hasattr(layer.self_attn, names[0]) else layer.mlp
@@ -40,26 +44,33 @@ class Group:
         self.frozen = llama.side_by_side(frozen)
         self.heights = [len(weight) for weight in frozen]
         self.scale = self.parts[0].scaling["default"]
+        self.downs = [part.lora_A["default"].weight for part in self.parts]
+        self.ups = [part.lora_B["default"].weight for part in self.parts]
+        self.down, self.up = llama.side_by_side(self.downs), torch.block_diag(*(up.data for up in self.ups))
+        for weight, rows, number in zip(self.ups, self.up.split(self.heights), range(len(self.ups))):
+            weight.data = rows.chunk(len(self.ups), 1)[number]
+
+    def release(self) -> None:
+        """Make the B matrices tensors of their own again, which can be saved."""
+        for weight in self.ups:
+            weight.data = weight.data.contiguous()
 
     @property
     def learnt(self) -> list[torch.Tensor]:
-        """A of every layer, then B of every layer."""
-        return [part.lora_A["default"].weight for part in self.parts] + [part.lora_B["default"].weight for part in self.parts]
+        return [*self.downs, *self.ups]
 
-    def project(self, inputs, learnt):
+    def project(self, inputs):
         """(outputs side by side, what `back` needs)."""
-        count = len(self.parts)
-        down, up = torch.cat(learnt[:count]), torch.block_diag(*learnt[count:]) if count > 1 else learnt[1]
-        hidden = inputs @ down.T
-        return (inputs @ self.frozen.T).addmm_(hidden, up.T, alpha=self.scale), (inputs, hidden, down, up)
+        hidden = inputs @ self.down.T
+        return (inputs @ self.frozen.T).addmm_(hidden, self.up.T, alpha=self.scale), (inputs, hidden)
 
     def back(self, gradient, kept):
         """(gradient of the inputs, gradients of `learnt`)."""
-        inputs, hidden, down, up = kept
-        inner = (gradient @ up).mul_(self.scale)
+        inputs, hidden = kept
+        inner = (gradient @ self.up).mul_(self.scale)
         downs = (inner.T @ inputs).chunk(len(self.parts))
         ups = [(rows.T @ part).mul_(self.scale) for rows, part in zip(gradient.split(self.heights, 1), hidden.chunk(len(self.parts), 1))]
-        return (gradient @ self.frozen).addmm_(inner, down), [*downs, *ups]
+        return (gradient @ self.frozen).addmm_(inner, self.down), [*downs, *ups]
 
 
 def _forward(layer, groups, hidden_states, position_embeddings, lengths, **_):
@@ -78,10 +89,10 @@ class Attention(torch.autograd.Function):
         inner, outer = groups
         width = layer.self_attn.head_dim
         normed, factor = normalise(inputs, layer.input_layernorm)
-        mixed, kept_inner = inner.project(normed, learnt[: len(inner.learnt)])
+        mixed, kept_inner = inner.project(normed)
         heads = _heads(mixed, inner.heights[0] // width, inner.heights[1] // width, turns)
         seen, shares = _attend(*heads, lengths, layer.self_attn.scaling)
-        added, kept_outer = outer.project(seen, learnt[len(inner.learnt) :])
+        added, kept_outer = outer.project(seen)
         context.given = turns, lengths, layer, groups
         context.kept = inputs, factor, heads, shares, kept_inner, kept_outer
         return inputs + added
@@ -103,10 +114,10 @@ class FeedForward(torch.autograd.Function):
     def forward(context, inputs, norm, groups, *learnt):
         wide, narrow = groups
         normed, factor = normalise(inputs, norm)
-        both, kept_wide = wide.project(normed, learnt[: len(wide.learnt)])
+        both, kept_wide = wide.project(normed)
         gate, up = both.chunk(2, 1)
         curve = torch.nn.functional.silu(gate)
-        added, kept_narrow = narrow.project(curve * up, learnt[len(wide.learnt) :])
+        added, kept_narrow = narrow.project(curve * up)
         context.given = norm, groups
         context.kept = inputs, factor, gate, up, curve, kept_wide, kept_narrow
         return inputs + added
@@ -145,12 +156,17 @@ def _attend(query, key, value, lengths, scale):
     seen, shares = [], []
     for queries, keys, values in _sequences(query, key, value, lengths):
         length = keys.shape[1]
-        hidden = torch.full((length, length), -torch.inf).triu_(1)
         scores = (queries @ keys.transpose(1, 2)).view(len(keys), -1, length, length)
-        share = torch.add(hidden, scores, alpha=scale).softmax(-1).to(query.dtype).view(len(keys), -1, length)
+        share = torch.add(_later(length), scores, alpha=scale).softmax(-1).to(query.dtype).view(len(keys), -1, length)
         seen.append((share @ values).view(len(query), length, -1))
         shares.append(share)
     return torch.cat(seen, 1).transpose(0, 1).reshape(query.shape[1], -1), shares
+
+
+@lru_cache(maxsize=64)
+def _later(length: int) -> torch.Tensor:
+    """-inf where a token (row) would see one that comes later (column)."""
+    return torch.full((length, length), -torch.inf).triu_(1)
 
 
 def _attend_back(gradient, query, key, value, shares, lengths, scale):

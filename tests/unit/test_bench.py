@@ -1,0 +1,31 @@
+"""Small versions of what `make bench` shows at length: our losses are TRL's, and a comparison counts what it should."""
+
+import pandas as pd
+import pytest
+
+from bench import losses, timing
+from bench.sft import SETTINGS
+from rational_utils.models import loading
+
+ROWS = [("Name a colour.", "Red."), ("Count to three.", "One, two, three."), ("Greet me.", "Good day to you."), ("Rhyme on tree.", "Free.")] * 3
+
+
+def test_losses_are_those_of_trl():
+    settings = SETTINGS.model_copy(update={"rows_per_step": 2, "learning_rate": 1e-2})
+    mine, trl = (side(*loading.load("tiny"), ROWS, settings) for side in (losses.ours, losses.theirs))
+    assert mine == pytest.approx(trl, rel=1e-3) and len(mine) == 6
+    assert mine[-1] < mine[0]
+
+
+def test_a_summary_compares_medians_and_states_the_share_of_the_limit():
+    rounds = pd.DataFrame({"side": ["ours", "peer"] * 3, "rate": [20.0, 5.0, 30.0, 4.0, 40.0, 10.0], "limit": [60.0] * 6})
+    ours, peer = timing.summary(rounds, "ours", "tokens", 1e9).to_dict("records")
+    assert ours["tokens/s (median)"] == 30 and ours["of the limit"] == "50%" and ours["range"] == "20.0–40.0"
+    assert peer["ours is faster by"] == 6 and peer["rounds"] == 3
+
+
+def test_sides_take_turns_and_every_one_runs_in_every_round():
+    called = []
+    sides = {name: (lambda name=name: called.append(name) or 1) for name in ("a", "b")}
+    rounds = timing.alternate(sides, 2, lambda: 1.0, "items")
+    assert called == ["a", "b", "b", "a"] and rounds.groupby("side")["round"].nunique().tolist() == [2, 2]
