@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import torch
+from datasets import Dataset
 from peft import LoraConfig, get_peft_model
 from trl import SFTConfig, SFTTrainer
 
@@ -15,19 +16,22 @@ from rational_utils.models import chat, loading
 from rational_utils.training import sft
 
 from . import timing, work
-from .sft import SETTINGS, dataset
+from .sft import SETTINGS
 
 
-def ours(model, tokenizer, rows, settings) -> list[float]:
-    encoded = [chat.encode(tokenizer, *row, settings.max_tokens) for row in rows]
+def ours(model, tokenizer, encoded: list[chat.Encoded], settings) -> list[float]:
     with tempfile.TemporaryDirectory() as folder:
         return sft.train(model, encoded, settings, 0, Path(folder) / "resume.pt")[1]["loss"].tolist()
 
 
-def theirs(model, tokenizer, rows, settings) -> list[float]:
-    """SFTTrainer on the rows in the order of our steps, with our first LoRA weights and our schedule."""
-    steps = sft.plan_steps(len(rows), settings, 0)
-    ordered = [rows[i] for step in steps for i in step]
+def theirs(model, tokenizer, encoded: list[chat.Encoded], settings) -> list[float]:
+    """SFTTrainer on the rows in the order of our steps, with our first LoRA weights and our schedule.
+
+    It gets our tokens: left to itself it also learns the line end that chat templates put behind an answer.
+    """
+    steps = sft.plan_steps(len(encoded), settings, 0)
+    ordered = [encoded[i] for step in steps for i in step]
+    data = Dataset.from_list([{"input_ids": row.ids, "completion_mask": [int(label != chat.IGNORED) for label in row.labels]} for row in ordered])
     model.set_attn_implementation("sdpa")
     lora = LoraConfig(r=settings.rank, lora_alpha=settings.alpha, target_modules="all-linear", task_type="CAUSAL_LM")
     torch.manual_seed(0)
@@ -38,9 +42,9 @@ def theirs(model, tokenizer, rows, settings) -> list[float]:
         config = SFTConfig(
             output_dir=folder, max_steps=len(steps), per_device_train_batch_size=settings.rows_per_step, train_sampling_strategy="sequential",
             bf16=False, gradient_checkpointing=False, use_cpu=True, save_strategy="no", report_to="none", disable_tqdm=True, logging_steps=1,
-            max_length=settings.max_tokens,
+            max_length=settings.max_tokens, completion_only_loss=True,
         )  # fmt: skip
-        trainer = SFTTrainer(model=model, args=config, train_dataset=dataset(ordered), processing_class=tokenizer, optimizers=(optimiser, schedule))
+        trainer = SFTTrainer(model=model, args=config, train_dataset=data, processing_class=tokenizer, optimizers=(optimiser, schedule))
         trainer.train()
     return [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
 
@@ -49,7 +53,8 @@ def main(steps: int) -> None:
     tokenizer = loading.load("smollm2-135m")[1]
     settings = SETTINGS.model_copy(update={"rows_per_step": 4})
     rows = work.training_rows(tokenizer, steps * settings.rows_per_step)
-    losses = {name: side(loading.load("smollm2-135m")[0], tokenizer, rows, settings) for name, side in (("ours", ours), ("trl", theirs))}
+    encoded = [chat.encode(tokenizer, *row, settings.max_tokens) for row in rows]
+    losses = {name: side(loading.load("smollm2-135m")[0], tokenizer, encoded, settings) for name, side in (("ours", ours), ("trl", theirs))}
     frame = pd.DataFrame({"step": range(1, steps + 1)} | losses)
     frame["apart"] = (frame["ours"] / frame["trl"] - 1).abs()
     timing.RESULTS.mkdir(exist_ok=True)

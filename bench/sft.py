@@ -34,23 +34,19 @@ def ours(tokenizer, rows) -> None:
         sft.train(model, [chat.encode(tokenizer, *row, SETTINGS.max_tokens) for row in rows], SETTINGS, 0, Path(folder) / "resume.pt")
 
 
-def dataset(rows) -> Dataset:
-    """Prompt-answer pairs as TRL takes dialogues."""
-    return Dataset.from_list([
-        {"prompt": [{"role": "user", "content": prompt}], "completion": [{"role": "assistant", "content": answer}]} for prompt, answer in rows
-    ])  # fmt: skip
-
-
 def trl(tokenizer, rows, dtype, folder: str | None = None, epochs: int = 1, batch: int = 8, **settings) -> None:
     """Train by SFTTrainer; the adapter is saved when a folder is given."""
     model = AutoModelForCausalLM.from_pretrained(cache_folder() / "models" / "smollm2-135m", dtype=dtype)
+    data = Dataset.from_list([
+        {"prompt": [{"role": "user", "content": prompt}], "completion": [{"role": "assistant", "content": answer}]} for prompt, answer in rows
+    ])  # fmt: skip
     lora = LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM")
     with tempfile.TemporaryDirectory() as scratch:
         config = SFTConfig(
             output_dir=scratch, num_train_epochs=epochs, per_device_train_batch_size=batch, learning_rate=2e-4, use_cpu=True,
             save_strategy="no", report_to="none", disable_tqdm=True, **settings,
         )  # fmt: skip
-        trainer = SFTTrainer(model=model, args=config, train_dataset=dataset(rows), processing_class=tokenizer, peft_config=lora)
+        trainer = SFTTrainer(model=model, args=config, train_dataset=data, processing_class=tokenizer, peft_config=lora)
         trainer.train()
         if folder:
             trainer.model.save_pretrained(folder)
