@@ -37,7 +37,8 @@ def test_the_layers_are_given_back_and_can_be_trained(model):
 
 def test_models_that_it_does_not_know_are_left_alone(model):
     adapted = get_peft_model(model, LoraConfig(target_modules="all-linear"))
-    with llama.lean(adapted):
-        assert "forward" not in vars(model.get_decoder().layers[0])
+    for wrapped in (adapted, model):  # the model inside a PeftModel has the adapters too
+        with llama.lean(wrapped):
+            assert "forward" not in vars(model.get_decoder().layers[0])
     model.config.attention_bias = True
     assert not llama.is_known(model)
