@@ -59,6 +59,9 @@ def train(model, tokenizer, text: list[int], rows: int, length: int) -> int:
     return rows * length
 
 
+RUNS = {"generation": generate, "scoring": score, "training": train}
+
+
 def measure(kind: str, run, model, tokenizer, text, again: int) -> list[dict]:
     found = []
     for varied, values in TRIED[kind].items():
@@ -86,8 +89,7 @@ def main(again: int) -> None:
     model, tokenizer = loading.load("smollm2-135m", dtype="auto")
     text = tokenizer.encode(" ".join(" ".join(row) for row in work.dialogues(tokenizer)), add_special_tokens=False)
     timing.RESULTS.mkdir(parents=True, exist_ok=True)
-    runs = {"generation": generate, "scoring": score, "training": train}
-    points = pd.DataFrame([point for kind, run in runs.items() for point in measure(kind, run, model, tokenizer, text, again)])
+    points = pd.DataFrame([point for kind, run in RUNS.items() for point in measure(kind, run, model, tokenizer, text, again)])
     points.assign(dtype=str(model.dtype)).to_csv(timing.RESULTS / "growth.csv", index=False)
     for kind, chosen in points.groupby("kind"):
         draw(kind, chosen)

@@ -13,7 +13,7 @@ from peft import LoraConfig, get_peft_model
 from trl import SFTConfig, SFTTrainer
 
 from rational_utils.models import chat, loading
-from rational_utils.training import sft
+from rational_utils.training import optimisation, sft
 
 from . import timing, work
 from .sft import SETTINGS
@@ -37,7 +37,7 @@ def theirs(model, tokenizer, encoded: list[chat.Encoded], settings) -> list[floa
     torch.manual_seed(0)
     model = get_peft_model(model, lora)
     optimiser = torch.optim.AdamW([weight for weight in model.parameters() if weight.requires_grad], lr=settings.learning_rate, weight_decay=0.0)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: sft.schedule(step, len(steps)))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: optimisation.schedule(step, len(steps)))
     with tempfile.TemporaryDirectory() as folder:
         config = SFTConfig(
             output_dir=folder, max_steps=len(steps), per_device_train_batch_size=settings.rows_per_step, train_sampling_strategy="sequential",

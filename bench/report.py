@@ -8,16 +8,17 @@ import pandas as pd
 
 from rational_utils.results import display, plan, tables
 from rational_utils.study import settings
+from rational_utils.study.markdown import to_markdown
 from rational_utils.study.settings import ROOT
 
 from . import timing
 
-TABLES = ("generation", "sft", "scoring")
+TABLES = ("generation", "sft", "scoring", "profile", "before")
 
 
 def block(name: str) -> str:
     path = timing.RESULTS / f"{name}.csv"
-    return display.to_markdown(pd.read_csv(path)) if path.exists() else "*Not measured yet.*"
+    return to_markdown(pd.read_csv(path)) if path.exists() else "*Not measured yet.*"
 
 
 def losses() -> str:
@@ -43,7 +44,7 @@ def whole() -> str:
     frame = pd.DataFrame({"straight script, s": theirs, "quick, s": ours}).fillna(0.0)
     frame.loc["starting kernels, imports"] = [0.0, fixed]
     frame.loc["in all"] = frame.sum()
-    return display.to_markdown(frame.round(0).rename_axis("part")) + f"\nRatio: {frame.loc['in all'].iloc[0] / frame.loc['in all'].iloc[1]:.1f}."
+    return to_markdown(frame.round(0).rename_axis("part")) + f"\nRatio: {frame.loc['in all'].iloc[0] / frame.loc['in all'].iloc[1]:.1f}."
 
 
 if __name__ == "__main__":

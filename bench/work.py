@@ -29,11 +29,15 @@ def prompts(tokenizer, count: int = 200, shortest: int = 20, longest: int = 400)
     return made
 
 
-def training_rows(tokenizer, count: int = 256, longest: int = 128) -> list[tuple[str, str]]:
-    """(prompt, answer) pairs that are at most `longest` tokens long when rendered."""
-    fitting = []
+def training_rows(tokenizer, count: int = 256, longest: int = 128, shortest_answer: int = 8) -> list[tuple[str, str]]:
+    """(prompt, answer) pairs of at most `longest` tokens when rendered; answers end at random lengths, as rationales do."""
+    chosen = random.Random(1)
+    made = []
     for instruction, answer in dialogues(tokenizer):
-        size = len(tokenizer.encode(chat.render(tokenizer, instruction) + answer, add_special_tokens=False))
-        if size < longest:
-            fitting.append((instruction, answer))
-    return fitting[:count]
+        room = longest - len(tokenizer.encode(chat.render(tokenizer, instruction), add_special_tokens=False))
+        if room >= shortest_answer:
+            ids = tokenizer.encode(answer, add_special_tokens=False)[: chosen.randint(shortest_answer, room)]
+            made.append((instruction, tokenizer.decode(ids)))
+    if len(made) < count:
+        raise ValueError(f"{len(made)} rows of at most {longest} tokens in AlpacaEval, {count} wanted")
+    return made[:count]

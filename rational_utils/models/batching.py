@@ -37,12 +37,6 @@ class Row:
         """Whether two branches occupy positions, so that plain causal attention would mix them."""
         return sum(len(branch) > 1 for branch in self.branches) > 1
 
-    def positions(self) -> list[int]:
-        """Position of each token, every branch counting on from the end of the context."""
-        start = len(self.context)
-        branches = (range(start, start + len(branch) - 1) for branch in self.branches)
-        return list(chain(range(start), *branches))
-
     def segments(self) -> list[int]:
         """0 for a context token, k for a token of the k-th branch."""
         branches = ([k] * (len(branch) - 1) for k, branch in enumerate(self.branches, start=1))
@@ -103,21 +97,16 @@ def _fill_rows(context: list[int], branches: list[tuple[int, list[int]]], room: 
     return rows
 
 
-def plan_batches(rows: Sequence[Row], token_budget: int, max_padding: float) -> Iterator[list[Row]]:
-    """Cut rows, longest first, into batches of bounded size and padding.
+def plan_batches(rows: Sequence[Row], token_budget: int) -> Iterator[list[Row]]:
+    """Cut rows into batches of bounded size; rows whose contexts begin alike are neighbours.
 
-    Trees never share a batch with plain rows. A row above ``token_budget`` gets a batch to itself;
-    no row is padded by more than the fraction ``max_padding`` of the batch's width.
+    A row above ``token_budget`` gets a batch to itself.
     """
     batch: list[Row] = []
-    for row in sorted(rows, key=lambda row: (row.is_tree, len(row)), reverse=True):
-        if batch:
-            width = len(batch[0])
-            too_wide = (len(batch) + 1) * width > token_budget
-            too_padded = len(row) < (1 - max_padding) * width
-            if too_wide or too_padded or row.is_tree != batch[0].is_tree:
-                yield batch
-                batch = []
+    for row in sorted(rows, key=lambda row: row.context):
+        if batch and sum(map(len, batch)) + len(row) > token_budget:
+            yield batch
+            batch = []
         batch.append(row)
     if batch:
         yield batch

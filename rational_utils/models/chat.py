@@ -23,6 +23,11 @@ class Encoded:
     labels: tuple[int, ...]
     weights: tuple[float, ...]
 
+    @property
+    def answer_begins(self) -> int:
+        """Index of the first token that is learnt."""
+        return next(i for i, label in enumerate(self.labels) if label != IGNORED)
+
 
 def encode(
     tokenizer, prompt: str, answer: str, max_tokens: int, stressed: Sequence[tuple[int, int]] = (), stress: float = 1.0, whole: bool = True

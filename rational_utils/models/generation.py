@@ -19,6 +19,7 @@ from ..study.settings import digest
 from . import llama, ragged
 from .cache import GroupCache, TextCache, together
 from .guides import Script, Section
+from .sampling import draw
 
 CHUNK_ROWS = 3
 # rows whose keys and values stand together, and attend together over as many columns as the longest of them has
@@ -79,27 +80,25 @@ class _Row:
     def needs_logits(self) -> bool:
         return not (self.script and self.script.forced)
 
-    def choose(self, logits: torch.Tensor | None, likeliest: int) -> None:
+    def choose(self, logits: torch.Tensor | None, wanted: int) -> None:
+        """Take a forced token, the likeliest of those that are allowed, or else the one that is `wanted`."""
         if logits is None:
             token = self.script.forced.popleft()
+        elif self.script:
+            allowed = self.script.allowed_tokens()
+            token = allowed[int(logits[allowed].argmax())] if allowed else wanted
+            token = self.script.observe(token, token == self.eos)
         else:
-            token = self._sample(logits, likeliest)
-            if self.script:
-                token = self.script.observe(token, token == self.eos)
+            token = wanted
         ended = token == self.eos
         if not ended:
             self.ids.append(token)
         self.finished = ended or bool(self.script and self.script.over and not self.script.forced)
         self.token = token
 
-    def _sample(self, logits: torch.Tensor, likeliest: int) -> int:
-        allowed = self.script.allowed_tokens() if self.script else []
-        if allowed:
-            return allowed[int(logits[allowed].argmax())]
-        if self.generator is None:
-            return likeliest
-        weights = torch.softmax(logits.float() / self.request.temperature, -1)
-        return int(torch.multinomial(weights, 1, generator=self.generator))
+    def chance(self) -> float:
+        """A number in [0, 1) that depends on the request's seed and on how many were drawn before."""
+        return torch.rand((), generator=self.generator).item()
 
     def over(self) -> bool:
         return self.finished or (self.script is None and len(self.ids) >= self.request.max_new_tokens)
@@ -196,7 +195,7 @@ class _Batch:
 
     def admit(self, rows: list[_Row]) -> None:
         """Read the prompts of new rows; what all of them begin with is read once, and nothing is padded."""
-        shared = _common_prefix([row.prompt_ids for row in rows]) if len(rows) > 1 else 0
+        shared = ragged.common_prefix([row.prompt_ids for row in rows])
         text, hidden = TextCache(self.model.config.num_hidden_layers), [self.hidden] if self.groups else []
         if shared:
             ragged.forward(self.model, [rows[0].prompt_ids[:shared]], text)
@@ -228,7 +227,7 @@ class _Batch:
         rows = self.rows
         asking = [i for i, row in enumerate(rows) if not row.left and row.needs_logits()]
         logits = self.head(self.hidden[asking]) if asking else torch.empty(0)
-        found = {i: (scores, likeliest) for i, scores, likeliest in zip(asking, logits, logits.max(-1).indices.tolist() if asking else [])}
+        found = {i: pair for i, *pair in zip(asking, logits, _wanted([rows[i] for i in asking], logits))}
         for i, row in enumerate(rows):
             if not row.left:
                 row.choose(*found.get(i, (None, 0)))
@@ -245,6 +244,16 @@ class _Batch:
             row.position += 1
 
 
+def _wanted(rows: list[_Row], logits: torch.Tensor) -> list[int]:
+    """Each row's likeliest token, or the one that its own chance picks; logits (rows, words)."""
+    tokens = logits.argmax(-1) if rows else torch.empty(0)
+    drawing = [i for i, row in enumerate(rows) if row.generator]
+    if drawing:
+        temperatures = torch.tensor([rows[i].request.temperature for i in drawing])
+        tokens[drawing] = draw(logits[drawing], temperatures, torch.tensor([rows[i].chance() for i in drawing]))
+    return tokens.tolist()
+
+
 def _within(rows: list[_Row], budget: int, shared: int) -> list[list[_Row]]:
     """The rows in groups, each of at most `budget` prompt tokens (or of one row)."""
     groups, used = [[]], 0
@@ -256,13 +265,6 @@ def _within(rows: list[_Row], budget: int, shared: int) -> list[list[_Row]]:
         groups[-1].append(row)
         used += size
     return groups
-
-
-def _common_prefix(sequences: list[list[int]]) -> int:
-    """Length of what all sequences begin with; at least one token of each is left over."""
-    first, last = min(sequences), max(sequences)
-    same = next((i for i, (a, b) in enumerate(zip(first, last)) if a != b), min(len(first), len(last)))
-    return min(same, min(map(len, sequences)) - 1)
 
 
 def generate_kept(model, tokenizer, requests: list[Request], keep: Keep, made_by: str, what: str, *, rows: int = 32) -> list[Completion]:

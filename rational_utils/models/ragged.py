@@ -1,10 +1,13 @@
 """Sequences of any lengths through a network side by side: no padding, so every token is computed once and none for nothing.
 
 All tokens stand in one row; linear layers see them together, attention looks at each sequence by itself. What the
-sequences have in common (a prefix in the cache) stands once before them. It knows nothing of prompts or losses.
+sequences begin with (a stem, or a prefix in the cache) stands once before them. It knows nothing of prompts or losses.
 """
 
 from __future__ import annotations
+
+from itertools import chain
+from typing import Sequence
 
 import torch
 from transformers import AttentionInterface, AttentionMaskInterface
@@ -16,20 +19,28 @@ NAME = "ragged"
 GIVEN = torch.ones(1, 1, 1, 1, dtype=torch.bool)
 
 
-def forward(model, sequences: list[list[int]], cache=None, prefix: int = 0) -> torch.Tensor:
-    """Last hidden states of all tokens, in order; shape (sum of lengths, width).
+def forward(
+    model, sequences: list[list[int]], cache=None, prefix: int = 0, stem: Sequence[int] = (), branches: list[list[int]] | None = None
+) -> torch.Tensor:
+    """Last hidden states of all tokens, in order, the stem's first; shape (sum of lengths, width).
 
     Args:
         model: a causal language model that was loaded with this attention (`loading.load`), plain or with adapters.
-        sequences: token ids; each sees itself and the cached prefix, and none of the others.
+        sequences: token ids; each sees itself and what all begin with, and none of the others.
         cache: takes keys and values; `prefix` is the number of tokens that it holds already.
+        stem: token ids that all sequences begin with and that are computed here, once (without a cached prefix).
+        branches: of every sequence, [] or for each token the number of its branch: one sees branch 0, which comes first, and its own.
     """
     lengths = [len(ids) for ids in sequences]
-    ids = torch.tensor([[token for sequence in sequences for token in sequence]], device=model.device)
-    positions = torch.cat([torch.arange(prefix, prefix + length) for length in lengths])[None].to(model.device)
+    ids = torch.tensor([[*stem, *chain.from_iterable(sequences)]], device=model.device)
+    before = prefix + len(stem)
+    trees = [_tree(numbers) if numbers else None for numbers in branches or [()] * len(sequences)]
+    within = [torch.arange(length) if tree is None else tree.sum(1) - 1 for length, tree in zip(lengths, trees)]
+    positions = torch.cat([torch.arange(len(stem)), *(before + places for places in within)])[None].to(model.device)
     output = decoder(model)(
-        input_ids=ids, position_ids=positions, attention_mask=GIVEN.to(model.device), past_key_values=cache, use_cache=cache is not None, lengths=lengths
-    )
+        input_ids=ids, position_ids=positions, attention_mask=GIVEN.to(model.device), past_key_values=cache, use_cache=cache is not None,
+        lengths=lengths, stem=len(stem), trees=trees,
+    )  # fmt: skip
     return output.last_hidden_state[0]
 
 
@@ -38,30 +49,47 @@ def decoder(model):
     return (model.get_base_model() if hasattr(model, "get_base_model") else model).get_decoder()
 
 
-def attend(module, query, key, value, attention_mask, lengths: list[int] | None = None, masks: list | None = None, **settings):
+def common_prefix(sequences: list[Sequence[int]]) -> int:
+    """How many tokens all sequences begin with; of each at least one is left over. Nothing for a single sequence."""
+    if len(sequences) < 2:
+        return 0
+    first, last = min(sequences), max(sequences)
+    same = next((i for i, (a, b) in enumerate(zip(first, last)) if a != b), min(len(first), len(last)))
+    return min(same, min(map(len, sequences)) - 1)
+
+
+def attend(
+    module, query, key, value, attention_mask, lengths: list[int] | None = None, stem: int = 0, trees: list | None = None, masks: list | None = None, **settings
+):
     """transformers' own attention, unless `lengths` cut the single row into sequences or the rows form groups with `masks`.
 
-    With `lengths`, `query` has shape (1, heads, sum of lengths, head width); `key` and `value` may begin with a prefix that all
-    see. With `masks`, `query` holds one new token of every row, and `key`, `value` and `masks` are lists: see `cache.GroupLayer`.
+    With `lengths`, `query` has shape (1, heads, stem + sum of lengths, head width); `key` and `value` may begin with a prefix,
+    cached or the stem, that all see. With `masks`, `query` holds one new token of every row, and `key`, `value` and `masks` are lists: see `cache.GroupLayer`.
     """
     if masks:
         return _attend_to_groups(query, key, value, masks, settings.get("scaling"))
     if lengths is None:
         return sdpa_attention_forward(module, query, key, value, attention_mask, **settings)
-    prefix = key.shape[2] - query.shape[2]
+    dtype, prefix = query.dtype, key.shape[2] - sum(lengths)
+    if dtype == torch.bfloat16 and query.device.type == "cpu":  # where short sequences take longer in it than in float32
+        query, key, value = query.float(), key.float(), value.float()
     groups = query.shape[1] // key.shape[1]
     (first_key, *keys), (first_value, *values) = (parts.split([prefix, *lengths], 2) for parts in (key, value))
+    first_query, *queries = query.split([stem, *lengths], 2)
+    seen = [(first_query, first_key, first_value, None)] if stem else []
+    for part, own_key, own_value, tree in zip(queries, keys, values, trees or [None] * len(lengths)):
+        both = (torch.cat(pair, 2) if prefix else pair[1] for pair in ((first_key, own_key), (first_value, own_value)))
+        seen.append((part, *both, tree))
     answers = []
-    for part, own_key, own_value in zip(query.split(lengths, 2), keys, values):
-        seen_key, seen_value = (torch.cat(pair, 2) if prefix else pair[1] for pair in ((first_key, own_key), (first_value, own_value)))
-        mask = _mask(part.shape[2], prefix, settings.get("sliding_window"), query.device)
+    for part, keys, values, tree in seen:
+        mask = _mask(part.shape[2], keys.shape[2] - part.shape[2], settings.get("sliding_window"), query.device, tree)
         answers.append(
             torch.nn.functional.scaled_dot_product_attention(
-                part, seen_key.repeat_interleave(groups, 1), seen_value.repeat_interleave(groups, 1), attn_mask=mask,
+                part, keys.repeat_interleave(groups, 1), values.repeat_interleave(groups, 1), attn_mask=mask,
                 dropout_p=settings.get("dropout", 0.0), is_causal=mask is None, scale=settings.get("scaling"),
             )
         )  # fmt: skip
-    return torch.cat(answers, 2).transpose(1, 2), None
+    return torch.cat(answers, 2).transpose(1, 2).to(dtype), None
 
 
 def _attend_to_groups(query, keys, values, masks, scale):
@@ -72,13 +100,21 @@ def _attend_to_groups(query, keys, values, masks, scale):
     return torch.cat(seen).view(rows, 1, heads, width), None
 
 
-def _mask(length: int, prefix: int, window: int | None, device) -> torch.Tensor | None:
+def _mask(length: int, prefix: int, window: int | None, device, tree: torch.Tensor | None = None) -> torch.Tensor | None:
     """What the tokens of a sequence see, shape (length, prefix + length); None where plain causal attention says the same."""
     limited = window is not None and prefix + length > window
-    if not prefix and not limited:
+    if not prefix and not limited and tree is None:
         return None
     seen = torch.ones(length, prefix + length, dtype=torch.bool, device=device).tril(prefix)
+    if tree is not None:
+        seen[:, prefix:] = tree
     return seen.triu(prefix - window + 1) if limited else seen
+
+
+def _tree(branches: list[int]) -> torch.Tensor:
+    """What the tokens of a sequence see of it, shape (tokens, tokens): branch 0 and their own, up to themselves."""
+    own = torch.tensor(branches)
+    return ((own == 0) | (own == own[:, None])).tril()
 
 
 AttentionInterface.register(NAME, attend)

@@ -6,8 +6,8 @@ generation are inherited and therefore cannot drift from the harness. It does no
 load models or compute metrics, and it does not distribute over devices.
 
 What makes it faster: a context shared by several continuations is computed once, as a tree whose
-branches are the continuations; rows of like length share a batch; and the output layer is applied
-only at the positions that predict a continuation token.
+branches are the continuations; so is what the contexts of a batch begin with; nothing is padded; and
+the output layer is applied only at the positions that predict a continuation token.
 """
 
 from collections.abc import Iterator
@@ -15,30 +15,17 @@ from collections.abc import Iterator
 import torch
 from lm_eval.models.huggingface import HFLM
 
-from rational_utils.models import llama
+from rational_utils.models import llama, ragged
 from rational_utils.models.batching import Request, Row, plan_batches, plan_rows
 
 Answer = tuple[float, bool]
 
-# The shortcut rests on two facts about an architecture: every layer is attention obeying the
-# mask given, and the head is one linear layer with at most a softcap after it.
+# The shortcut rests on two facts about an architecture: every layer is plain attention (gemma2's has a
+# softcap), and the head is one linear layer with at most a softcap after it.
 # Both are tested for these; anything else takes HFLM's own road.
-SHORTCUT_ARCHITECTURES = frozenset({"gemma2", "gemma3_text", "llama", "mistral", "qwen2", "qwen3"})
+SHORTCUT_ARCHITECTURES = frozenset({"gemma3_text", "llama", "mistral", "qwen2", "qwen3"})
 
 HEAD_POSITIONS = 256
-
-
-def _padded(lists: list[list[int]], device: torch.device) -> torch.Tensor:
-    return torch.nn.utils.rnn.pad_sequence(
-        [torch.tensor(values) for values in lists], batch_first=True
-    ).to(device)
-
-
-def tree_mask(segments: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """Additive mask ``[batch, 1, width, width]``: a token sees the context and its own branch."""
-    visible = (segments[:, None, :] == 0) | (segments[:, None, :] == segments[:, :, None])
-    hidden = torch.zeros(visible.shape, dtype=dtype, device=segments.device)
-    return hidden.masked_fill_(~visible.tril(), torch.finfo(dtype).min).unsqueeze(1)
 
 
 class BatchedLM(HFLM):
@@ -51,8 +38,7 @@ class BatchedLM(HFLM):
     Args:
         model: causal language model, plain or with adapters (merged or not), on its device.
         tokenizer: its tokenizer; given a padding token if it has none.
-        token_budget: tokens, padding included, of one batch.
-        max_padding: largest fraction of a row that may be padding.
+        token_budget: tokens of one batch.
         branch_tokens: most tokens that continuations may add to one shared context.
         max_length: context window in tokens; read from the model's configuration by default.
     """
@@ -63,7 +49,6 @@ class BatchedLM(HFLM):
         tokenizer,
         *,
         token_budget: int = 1024,
-        max_padding: float = 0.1,
         branch_tokens: int = 256,
         max_length: int | None = None,
     ):
@@ -71,8 +56,9 @@ class BatchedLM(HFLM):
             pretrained=model, tokenizer=tokenizer, max_length=max_length, batch_size=16
         )
         self.token_budget = token_budget
-        self.max_padding = max_padding
         self.branch_tokens = branch_tokens
+        if self._takes_shortcut():
+            self.model.set_attn_implementation(ragged.NAME)
 
     def get_model_info(self) -> dict:
         """Nothing: the inherited version asks the hub for a commit of a model already in memory."""
@@ -92,7 +78,7 @@ class BatchedLM(HFLM):
         rows = plan_rows(requests, self.max_length, self.branch_tokens, tree_tokens=window)
         answers: list[Answer | None] = [None] * len(requests)
         with llama.lean(self.model):
-            for batch in plan_batches(rows, self.token_budget, self.max_padding):
+            for batch in plan_batches(rows, self.token_budget):
                 for index, answer in self._answers(batch):
                     answers[index] = answer
                     if requests[index][0] is not None:
@@ -119,14 +105,13 @@ class BatchedLM(HFLM):
 
     def _states(self, batch: list[Row]) -> torch.Tensor:
         """Final hidden states ``[positions read, hidden]`` of all rows, in order."""
-        inputs = {"input_ids": _padded([row.tokens for row in batch], self.device)}
-        if batch[0].is_tree:
-            segments = _padded([row.segments() for row in batch], self.device)
-            inputs["attention_mask"] = tree_mask(segments, self.model.dtype)
-            inputs["position_ids"] = _padded([row.positions() for row in batch], self.device)
-        hidden = self.model.get_decoder()(**inputs, use_cache=False).last_hidden_state
-        pairs = zip(batch, hidden, strict=True)
-        return torch.cat([states[len(row.context) - 1 : len(row)] for row, states in pairs])
+        shared = ragged.common_prefix([row.context for row in batch])
+        hidden = ragged.forward(
+            self.model, [row.tokens[shared:] for row in batch], stem=batch[0].context[:shared],
+            branches=[row.segments()[shared:] if row.is_tree else [] for row in batch],
+        )  # fmt: skip
+        own = hidden[shared:].split([len(row) - shared for row in batch])
+        return torch.cat([states[len(row.context) - shared - 1 :] for row, states in zip(batch, own, strict=True)])
 
     def _score(
         self, states: torch.Tensor, reads: torch.Tensor, targets: torch.Tensor

@@ -1,7 +1,7 @@
 """A Llama layer with LoRA weights as two functions with backward passes of their own: the same values as peft's, with less work.
 
 Layers with a common input (q, k, v; gate, up) are one matrix product; nothing is kept or computed for the frozen weights'
-gradients; attention looks at each sequence by itself (see `models.ragged`). Shapes: T tokens of all sequences, width W.
+gradients; attention looks at each sequence by itself, behind the stem that all begin with (see `models.ragged`). Shapes: T tokens of all sequences, width W.
 """
 
 from __future__ import annotations
@@ -73,11 +73,11 @@ class Group:
         return (gradient @ self.frozen).addmm_(inner, self.down), [*downs, *ups]
 
 
-def _forward(layer, groups, hidden_states, position_embeddings, lengths, **_):
-    """In place of the layer's own forward; `lengths` of the sequences as in `ragged.forward`."""
+def _forward(layer, groups, hidden_states, position_embeddings, lengths, stem=0, **_):
+    """In place of the layer's own forward; `lengths` of the sequences and of the stem that all see, as in `ragged.forward`."""
     inner, outer, wide, narrow = groups
     turns = [part[0] for part in position_embeddings]
-    middle = Attention.apply(hidden_states[0], turns, lengths, layer, (inner, outer), *inner.learnt, *outer.learnt)
+    middle = Attention.apply(hidden_states[0], turns, (stem, *lengths), layer, (inner, outer), *inner.learnt, *outer.learnt)
     return FeedForward.apply(middle, layer.post_attention_layernorm, (wide, narrow), *wide.learnt, *narrow.learnt)[None]
 
 
@@ -152,35 +152,45 @@ def _heads_back(query, key, value, turns):
 
 
 def _attend(query, key, value, lengths, scale):
-    """(what the tokens have seen, (T, heads * head width); attention shares of each sequence)."""
+    """(what the tokens have seen, (T, heads * head width); attention shares of each sequence). The first of `lengths` is the stem's."""
     seen, shares = [], []
     for queries, keys, values in _sequences(query, key, value, lengths):
-        length = keys.shape[1]
-        scores = (queries @ keys.transpose(1, 2)).view(len(keys), -1, length, length)
-        share = torch.add(_later(length), scores, alpha=scale).softmax(-1).to(query.dtype).view(len(keys), -1, length)
-        seen.append((share @ values).view(len(query), length, -1))
+        count = queries.shape[1] * len(keys) // len(query)
+        scores = (queries @ keys.transpose(1, 2)).view(len(keys), -1, count, keys.shape[1])
+        share = torch.add(_later(count, keys.shape[1]), scores, alpha=scale).softmax(-1).to(query.dtype).view(len(keys), -1, keys.shape[1])
+        seen.append((share @ values).view(len(query), count, -1))
         shares.append(share)
     return torch.cat(seen, 1).transpose(0, 1).reshape(query.shape[1], -1), shares
 
 
-@lru_cache(maxsize=64)
-def _later(length: int) -> torch.Tensor:
-    """-inf where a token (row) would see one that comes later (column)."""
-    return torch.full((length, length), -torch.inf).triu_(1)
+@lru_cache(maxsize=256)
+def _later(queries: int, keys: int) -> torch.Tensor:
+    """-inf where one of the last tokens (row) would see one that comes later (column)."""
+    return torch.full((queries, keys), -torch.inf).triu_(1 + keys - queries)
 
 
 def _attend_back(gradient, query, key, value, shares, lengths, scale):
     gradient = gradient.view(len(gradient), len(query), -1).transpose(0, 1)
-    found = []
-    for share, part, (queries, keys, values) in zip(shares, gradient.split(lengths, 1), _sequences(query, key, value, lengths)):
-        part = part.reshape(queries.shape)
+    of_query, of_key, of_value = [], torch.zeros_like(key), torch.zeros_like(value)
+    begin = 0
+    for share, (queries, keys, values) in zip(shares, _sequences(query, key, value, lengths)):
+        end = begin + queries.shape[1] * len(keys) // len(query)
+        part = gradient[:, begin:end].reshape(queries.shape)
         of_scores = torch._softmax_backward_data(part @ values.transpose(1, 2), share, -1, share.dtype).mul_(scale)
-        of_query = (of_scores @ keys).view(len(query), -1, query.shape[2])
-        found.append((of_query, of_scores.transpose(1, 2) @ queries, share.transpose(1, 2) @ part))
-    return [torch.cat(parts, 1) for parts in zip(*found)]
+        of_query.append((of_scores @ keys).view(len(query), -1, query.shape[2]))
+        for total, found in ((of_key, of_scores.transpose(1, 2) @ queries), (of_value, share.transpose(1, 2) @ part)):
+            own = end - begin
+            total[:, begin:end] += found[:, -own:]
+            total[:, : found.shape[1] - own] += found[:, :-own]
+        begin = end
+    return torch.cat(of_query, 1), of_key, of_value
 
 
 def _sequences(query, key, value, lengths):
-    """Each sequence by itself; queries that share a key head stand under each other: (key heads, queries, head width)."""
-    for queries, keys, values in zip(query.split(lengths, 1), key.split(lengths, 1), value.split(lengths, 1)):
-        yield queries.reshape(len(keys), -1, keys.shape[2]), keys, values
+    """The stem, then each sequence behind it; queries that share a key head stand under each other: (key heads, queries, head width)."""
+    stem = lengths[0]
+    for number, (queries, keys, values) in enumerate(zip(query.split(lengths, 1), key.split(lengths, 1), value.split(lengths, 1))):
+        if stem and number:
+            keys, values = torch.cat([key[:, :stem], keys], 1), torch.cat([value[:, :stem], values], 1)
+        if queries.shape[1]:
+            yield queries.reshape(len(keys), -1, keys.shape[2]), keys, values

@@ -33,6 +33,33 @@ def test_a_prefix_in_the_cache_is_seen_by_all(model):
 
 
 @torch.inference_mode()
+def test_a_stem_is_computed_once_and_seen_by_all(model):
+    stem = [30, 31, 32]
+    together = ragged.forward(model, SEQUENCES, stem=stem)
+    expected = [alone(model, stem), *(alone(model, stem + ids)[len(stem) :] for ids in SEQUENCES)]
+    assert torch.allclose(together, torch.cat(expected), atol=1e-6)
+
+
+@torch.inference_mode()
+def test_branches_of_a_tree_see_the_trunk_and_themselves(model):
+    stem, trunk, branches = [30, 31], [5, 6, 7], ([8, 9, 10], [11], [12, 13])
+    tree = [0] * 3 + [1] * 3 + [2] + [3] * 2
+    tokens = [*trunk, *branches[0], *branches[1], *branches[2]]
+    _, first, second = ragged.forward(model, [tokens, [20, 21]], stem=stem, branches=[tree, []]).split([2, len(tokens), 2])
+    own = [alone(model, stem + trunk + branch)[len(stem + trunk) :] for branch in branches]
+    assert torch.allclose(first, torch.cat([alone(model, stem + trunk)[2:], *own]), atol=1e-6)
+    assert torch.allclose(second, alone(model, [*stem, 20, 21])[2:], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("sequences", "shared"),
+    [([[1, 2, 3]], 0), ([[1, 2], [3]], 0), ([[1, 2, 3], [1, 2, 4, 5]], 2), ([[1, 2], [1, 2, 3]], 1), ([(1, 2), (1, 2)], 1)],
+)
+def test_a_common_prefix_leaves_a_token_of_each(sequences, shared):
+    assert ragged.common_prefix(sequences) == shared
+
+
+@torch.inference_mode()
 def test_a_group_holds_each_sequence_behind_the_prefix_at_its_right_edge(model):
     prefix, cache = [30, 31, 32], TextCache(model.config.num_hidden_layers)
     ragged.forward(model, [prefix], cache)

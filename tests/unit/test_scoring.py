@@ -82,7 +82,8 @@ def assert_same_answers(model, tokenizer, requests=REQUESTS, **layout):
     [
         {},
         {"token_budget": 1},
-        {"token_budget": 100_000, "max_padding": 0.99},
+        {"token_budget": 200},
+        {"token_budget": 100_000},
         {"branch_tokens": 0},
         {"branch_tokens": 10},
     ],
@@ -98,13 +99,13 @@ def test_every_shortcut_architecture_answers_as_hflm(tokenizer, architecture):
     assert_same_answers(model, tokenizer)
 
 
-@pytest.mark.parametrize("architecture", ["gemma2", "gemma3_text", "mistral"])
+@pytest.mark.parametrize("architecture", ["gemma3_text", "mistral"])
 def test_short_sliding_window(tokenizer, architecture):
     assert_same_answers(tiny_model(tokenizer, architecture, sliding_window=8), tokenizer)
 
 
 def test_softcap_is_applied(tokenizer):
-    model = tiny_model(tokenizer, "gemma2", final_logit_softcapping=0.5)
+    model = tiny_model(tokenizer, "gemma3_text", final_logit_softcapping=0.5)
     assert_same_answers(model, tokenizer)
 
 
@@ -150,7 +151,6 @@ def test_shared_context_becomes_one_row():
 def test_row_layout():
     row = Row([7, 8], [[1], [2, 3], [4, 5, 6]], [0, 1, 2])
     assert row.tokens == [7, 8, 2, 4, 5] and len(row) == 5
-    assert row.positions() == [0, 1, 2, 2, 3]
     assert row.segments() == [0, 0, 2, 3, 3]
     assert row.reads() == [[0], [0, 1], [0, 2, 3]]
 
@@ -167,7 +167,6 @@ def test_unscorable_request_is_refused(context, continuation):
 
 
 def test_batches_are_bounded():
-    rows = [Row([0] * n, [[1]], [n]) for n in (3, 50, 48, 20, 19, 200, 18)]
-    batches = list(plan_batches(rows, token_budget=100, max_padding=0.1))
-    widths = [[len(row) for row in batch] for batch in batches]
-    assert widths == [[200], [50, 48], [20, 19, 18], [3]]
+    rows = [Row([n % 7] + [0] * (n - 1), [[1]], [n]) for n in (3, 50, 48, 20, 19, 200, 18)]
+    batches = list(plan_batches(rows, token_budget=100))
+    assert [[len(row) for row in batch] for batch in batches] == [[50, 3, 18], [200], [19, 20, 48]]

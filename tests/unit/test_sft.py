@@ -8,7 +8,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 
 from rational_utils.models import chat, loading, ragged
-from rational_utils.training import layer, sft
+from rational_utils.training import layer, optimisation, sft
 
 PAIRS = [
     ("What is tea?", "A drink."),
@@ -98,7 +98,7 @@ def test_the_gradient_of_a_step_does_not_depend_on_the_batches(model, rows, budg
     tuned = with_lora(model)
 
     def gradient(tokens_per_batch):
-        weights = sft.Weights(tuned)
+        weights = optimisation.Weights(tuned)
         loss, tokens = sft._step(tuned, weights, rows, tokens_per_batch)
         return loss, tokens, weights.exact.grad.clone()
 
@@ -108,7 +108,18 @@ def test_the_gradient_of_a_step_does_not_depend_on_the_batches(model, rows, budg
     assert whole.abs().max() > 1e-3 and torch.allclose(whole, parts, atol=1e-6)
 
 
-@pytest.mark.parametrize("number", [[0], [1, 2, 3]])
+def test_what_all_prompts_begin_with_is_read_once(model, rows, monkeypatch):
+    read, forward = [], ragged.forward
+    monkeypatch.setattr(ragged, "forward", lambda model, sequences, **given: read.append((sequences, given["stem"])) or forward(model, sequences, **given))
+    with torch.no_grad():
+        sft.answer_loss(model, rows[:2])
+        sft.answer_loss(model, [rows[0], rows[0]])
+    (sequences, stem), (same, whole) = read
+    assert len(stem) >= 5 and [(*stem, *own) for own in sequences] == [row.ids for row in rows[:2]]
+    assert len(whole) == rows[0].answer_begins - 1, "the token that the answer's first follows stays with its row"
+
+
+@pytest.mark.parametrize("number", [[0], [1, 2, 3], [2, 2]])
 def test_the_fused_layer_gives_the_loss_and_gradient_of_peft(model, rows, number):
     tuned = with_lora(model).double()
     chosen = [rows[index] for index in number]
@@ -147,14 +158,14 @@ def layer_of(model):
 
 def test_the_loss_of_a_step_is_the_mean_over_its_answer_tokens(model, rows):
     tuned = with_lora(model)
-    loss, tokens = sft._step(tuned, sft.Weights(tuned), rows[:2], 10_000)
+    loss, tokens = sft._step(tuned, optimisation.Weights(tuned), rows[:2], 10_000)
     assert tokens == sum(label != chat.IGNORED for row in rows[:2] for label in row.labels)
     assert loss == pytest.approx((reference_loss(tuned, rows[0]) + reference_loss(tuned, rows[1])) / tokens, abs=1e-5)
 
 
 def test_small_updates_are_not_rounded_away(model, rows):
     tuned = with_lora(model).to(torch.bfloat16)
-    weights = sft.Weights(tuned)
+    weights = optimisation.Weights(tuned)
     before = weights.exact.detach().clone()
     with torch.no_grad():
         for _ in range(64):
@@ -166,7 +177,7 @@ def test_small_updates_are_not_rounded_away(model, rows):
 
 @pytest.mark.parametrize("budget", [1, 60, 150, 10_000])
 def test_batches_hold_every_row_once_within_the_budget(rows, budget):
-    made = sft.batches(rows * 2, budget)
+    made = optimisation.batches(rows * 2, budget)
     assert sorted(row.ids for batch in made for row in batch) == sorted(row.ids for row in rows * 2)
     assert all(len(batch) == 1 or sum(len(row.ids) for row in batch) <= budget for batch in made)
     assert len(made) == 1 if budget == 10_000 else len(made) > 1
@@ -181,6 +192,13 @@ def test_every_epoch_sees_every_row_once(wanted, count):
         assert sorted(row for step in steps[epoch * size : (epoch + 1) * size] for row in step) == list(range(count))
 
 
+@pytest.mark.parametrize(("count", "steps"), [(3, 7), (20, 4)])
+def test_a_given_number_of_steps_goes_through_the_rows_as_often_as_it_takes(wanted, count, steps):
+    planned = sft.plan_steps(count, wanted, 3, steps)
+    assert len(planned) == steps and planned[:2] == sft.plan_steps(count, wanted, 3)[:2]
+    assert len(sft.plan_steps(count, wanted, 3)) == sft.step_count(count, wanted)
+
+
 def test_order_differs_by_epoch_and_seed_and_repeats_itself(wanted):
     steps = sft.plan_steps(20, wanted, seed=3)
     assert steps[:10] != steps[10:20] and steps == sft.plan_steps(20, wanted, seed=3) and steps != sft.plan_steps(20, wanted, seed=4)
@@ -188,7 +206,7 @@ def test_order_differs_by_epoch_and_seed_and_repeats_itself(wanted):
 
 @pytest.mark.parametrize("steps", [1, 2, 5, 10, 30, 101])
 def test_the_rate_warms_up_and_decays(steps):
-    rates = [sft.schedule(step, steps) for step in range(steps)]
+    rates = [optimisation.schedule(step, steps) for step in range(steps)]
     peak = max(1, round(steps / 10)) - 1
     assert rates[peak] == max(rates) == 1 and min(rates) > 0
     assert rates[: peak + 1] == sorted(rates[: peak + 1]) and rates[peak:] == sorted(rates[peak:], reverse=True)
@@ -196,8 +214,8 @@ def test_the_rate_warms_up_and_decays(steps):
 
 
 def test_warm_up_takes_a_tenth_of_the_steps():
-    assert [sft.schedule(step, 30) for step in range(3)] == pytest.approx([1 / 3, 2 / 3, 1])
-    assert sft.schedule(29, 30) == pytest.approx(1 / 28)
+    assert [optimisation.schedule(step, 30) for step in range(3)] == pytest.approx([1 / 3, 2 / 3, 1])
+    assert optimisation.schedule(29, 30) == pytest.approx(1 / 28)
 
 
 def test_training_lowers_the_loss(model, rows, wanted, tmp_path):
@@ -205,7 +223,7 @@ def test_training_lowers_the_loss(model, rows, wanted, tmp_path):
     tuned, losses = sft.train(model, rows, longer, 0, tmp_path / "resume")
     assert losses["loss"].iloc[-1] < losses["loss"].iloc[0] - 0.1
     assert losses["step"].tolist() == list(range(1, 16)) and losses["epoch"].tolist() == list(range(15))
-    assert losses["learning_rate"].tolist() == pytest.approx([0.01 * sft.schedule(step, 15) for step in range(15)])
+    assert losses["learning_rate"].tolist() == pytest.approx([0.01 * optimisation.schedule(step, 15) for step in range(15)])
     with torch.no_grad():
         after = sft.answer_loss(tuned, rows).item()
         before = sft.answer_loss(loading.load("tiny")[0], rows).item()
@@ -223,7 +241,7 @@ class Killed(Exception):
 
 @pytest.mark.parametrize("killed_at", [1, 3, 5])
 def test_a_killed_and_resumed_run_equals_an_uninterrupted_one(rows, wanted, tmp_path, monkeypatch, killed_at):
-    monkeypatch.setattr(sft, "SAVE_EVERY", 1)
+    monkeypatch.setattr(optimisation, "SAVE_EVERY", 1)
     resume, told = tmp_path / "unfinished" / "resume.pt", []
     whole, whole_losses = sft.train(loading.load("tiny")[0], rows, wanted, 7, tmp_path / "other")
 
@@ -243,7 +261,7 @@ def test_a_killed_and_resumed_run_equals_an_uninterrupted_one(rows, wanted, tmp_
 
 
 def test_a_run_killed_before_its_first_saved_step_starts_over(rows, wanted, tmp_path, monkeypatch):
-    monkeypatch.setattr(sft, "SAVE_EVERY", 100)
+    monkeypatch.setattr(optimisation, "SAVE_EVERY", 100)
 
     def kill(_step):
         raise Killed
