@@ -27,8 +27,12 @@ def evaluations(stage):
     return [stamp(stage, method, seed) for method, seed in study.evaluated()]
 
 
+def trained(method, seed):
+    return stamp(study.training_stage(method), method, seed)
+
+
 def trained_adapter(wildcards):
-    return [] if wildcards.method == "base" else [stamp("03_lora_finetuning", wildcards.method, wildcards.seed)]
+    return [] if wildcards.method == "base" else [trained(wildcards.method, wildcards.seed)]
 
 
 wildcard_constraints:
@@ -39,7 +43,7 @@ wildcard_constraints:
 rule study:  # names every stage, so that one whose artifacts were lost runs again even when nothing else asks for it
     input:
         [stamp(stage, "all", 0) for stage in ("01_data_curation", "02_rationale_generation", "tables", "07_figures")],
-        [stamp("03_lora_finetuning", method, seed) for method, seed in study.trained()],
+        [trained(method, seed) for method, seed in study.trained()],
         evaluations("04_attack_evaluation"),
         evaluations("05_benchmark_evaluation"),
 
@@ -90,6 +94,20 @@ rule lora_finetuning:
     threads: workflow.cores
     shell:
         command("03_lora_finetuning", "method={wildcards.method}", "seed={wildcards.seed}")
+
+
+rule circuit_breaker:
+    input:
+        stamp("01_data_curation", "all", 0),
+        stamp("02_rationale_generation", "all", 0),
+    output:
+        stamp("03b_circuit_breaker"),
+    params:
+        code=stages.code_fingerprint("03b_circuit_breaker", "models", "rationales", "judges", "training"),
+        settings=study.fingerprint("circuit_breaker", "decode_rows", "dtype"),
+    threads: workflow.cores
+    shell:
+        command("03b_circuit_breaker", "method={wildcards.method}", "seed={wildcards.seed}")
 
 
 rule attack_evaluation:

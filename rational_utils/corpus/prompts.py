@@ -28,6 +28,7 @@ SCHEMA = pa.DataFrameSchema(
         "category": pa.Column(str),
         "source": pa.Column(str),
         "licence": pa.Column(str),
+        "reference": pa.Column(str),
         "split": pa.Column(str, pa.Check.isin(["train", "validation", "test"])),
         "use": pa.Column(str, pa.Check.isin(["rationale", "wording", "validation", "attack", "over_refusal"])),
         "attack": pa.Column(str),
@@ -40,7 +41,7 @@ def split(questions: pd.DataFrame, settings: Prompts, seed: int = 0) -> tuple[pd
     """Give questions a split and a use; returns the chosen rows and how many were left out, by reason.
 
     Args:
-        questions: columns question_id, text, label, set, category, source, licence, pool ("train", "validation" or "test").
+        questions: columns question_id, text, label, set, category, source, licence, reference, pool ("train", "validation" or "test").
 
     Set "sensitive" comes from the sources of training (other questions), "sensitive_new" from one that training never
     sees. Validation takes a third of its benign questions from each and from "plain": a recipe that only fits its sources must

@@ -39,7 +39,7 @@ def _read_fixture(source: str) -> str:
 def collect(read: Callable[[str], str]) -> tuple[pd.DataFrame, int]:
     """All questions of the study and how many were left out for their topic.
 
-    Columns: question_id, text, label, set, category, source, licence, pool. Pool "train" may be trained on, "test" is
+    Columns: question_id, text, label, set, category, source, licence, pool, reference (a good answer, or ""). Pool "train" may be trained on, "test" is
     asked in the evaluation, "validation" when a recipe is chosen; training is kept away from both.
     """
     rows = [row for source, label, kind, pool, parse in READERS for row in _rows(read, source, label, kind, pool, parse)]
@@ -50,10 +50,10 @@ def collect(read: Callable[[str], str]) -> tuple[pd.DataFrame, int]:
 
 def _rows(read, source: str, label: str, kind: str, pool: str, parse) -> Iterable[dict]:
     licence = sources.members()[source.split("/")[0]].licence
-    for number, (text, category) in enumerate(parse(read(source.split("/")[0]))):
+    for number, (text, category, *reference) in enumerate(parse(read(source.split("/")[0]))):
         yield {
             "question_id": f"{source}-{number}", "text": " ".join(text.split()), "label": label, "set": kind, "category": category,
-            "source": source, "licence": licence, "pool": pool,
+            "source": source, "licence": licence, "pool": pool, "reference": "".join(reference),
         }  # fmt: skip
 
 
@@ -100,7 +100,7 @@ def _donotanswer(text: str):
 def _alpaca(pool: str, *sets: str):
     def parse(text: str):
         rows = (row for row in json.loads(text) if row["dataset"] in sets)
-        return [(row["instruction"], row["dataset"]) for row in rows if len(row["instruction"].split()) <= LONGEST_PLAIN[pool]]
+        return [(row["instruction"], row["dataset"], row["output"].strip()) for row in rows if len(row["instruction"].split()) <= LONGEST_PLAIN[pool]]
 
     return parse
 

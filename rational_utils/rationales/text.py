@@ -49,6 +49,15 @@ def parse(output: str) -> Reasoned:
     return Reasoned({}, None, output.strip())
 
 
+def prelude(output: str) -> str:
+    """What stands before the final response, its head included; "" when the output has no rationale or none that was finished.
+
+    A response follows it behind a space.
+    """
+    found = _FORMAT.match(output.strip())
+    return output.strip()[: found.start("final")] if found else ""
+
+
 def write(sections: dict[str, str], decision: str, final: str) -> str:
     """The text that is learnt; `parse` takes it apart again."""
     lines = [f"{head}: {sections[head]}" for head in HEADS]

@@ -2,8 +2,9 @@
 
 Only words: colours and markers belong to the figures. A name that is not known here is shown as written.
 """
-import re
 from collections.abc import Iterable
+
+from ..study.methods import benign_share
 
 METHODS = {
     "base": "Base",
@@ -21,14 +22,6 @@ TASKS = {
 }
 ATTACKS = {"gcg": "GCG", "pair": "PAIR", "tap": "TAP", "pap": "PAP", "uat": "UAT", "autodan": "AutoDAN",
            "autoprompt": "AutoPrompt", "fewshot": "FewShot", "few_shot": "FewShot"}
-
-
-def benign_share(method: str) -> int | None:
-    """Per cent of the benign rationales that a Rational variant was trained with; None for other methods."""
-    if method in ("rational", "rational_no_benign"):
-        return 100 if method == "rational" else 0
-    found = re.fullmatch(r"rational_benign_(\d+)", method)
-    return int(found[1]) if found else None
 
 
 def method_title(method: str) -> str:

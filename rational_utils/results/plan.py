@@ -1,7 +1,7 @@
 """What a profile will cost before it runs: the published run of `quick`, scaled by the amount of work and by the processor.
 
 Cost is proportional to the tokens that a stage writes, learns or scores (`docs/log.md` shows how far that holds),
-and to the model's size. Memory is what the published stage needed, plus what a larger model's weights add.
+and to the model's size. A method that the published run does not have costs what the one most like it does. Memory is what the published stage needed, plus what a larger model's weights add.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig
 
-from ..study import settings
+from ..study import methods, settings
 from ..study.settings import Profile, Study
 from . import tables
 
@@ -23,6 +23,7 @@ REFERENCE = "quick"
 MACHINE = "machine.json"  # beside the published tables: amounts of work and the processor that they were measured on
 PARAMETERS = {"tiny": 1e5, "smollm2-135m": 135e6}
 OPENING = 0.5  # what a row costs that teaches a first line alone, in whole rows
+WRITTEN = 0.015  # what a token costs that is written, in whole rows learnt
 LAYER = {  # SmolLM2-135M's shapes: the processor is timed on what it will do
     "hidden_size": 576, "intermediate_size": 1536, "num_attention_heads": 9, "num_key_value_heads": 3, "num_hidden_layers": 1, "vocab_size": 8,
 }  # fmt: skip
@@ -39,13 +40,22 @@ def plan(study: Study) -> pd.DataFrame:
     slower = machine["layer_tokens_per_second"] / speed(study.profile.dtype)
     rows = []
     for stage, method, seed in _stages(study):
-        known = measured.loc[(stage, method)]
-        work = _amount(stage, method, study.profile) / machine["amounts"][f"{stage} {method}"]
+        known = measured.loc[_like(stage, method, measured.index)]
+        work = _amount(stage, method, study.profile) / machine["amounts"][" ".join(known.name)]
         larger = PARAMETERS[study.profile.model] / PARAMETERS[known["model"]]
         seconds = known["seconds"] * work * (larger * slower if isinstance(known["dtype"], str) else 1)
         memory = known["peak_mb"] * max(1, larger)
         rows.append({"stage": stage, "method": method, "seed": seed, "seconds": round(seconds, 1), "peak_mb": round(memory)})
     return pd.DataFrame(rows)
+
+
+def _like(stage: str, method: str, published: pd.Index) -> tuple[str, str]:
+    """The published stage and method whose cost tells that of these."""
+    if (stage, method) in published:
+        return stage, method
+    if stage.startswith("03b"):
+        return "03_lora_finetuning", "rational"
+    return stage, "rational" if methods.reasons(method) else "base"
 
 
 def _published() -> Path:
@@ -79,7 +89,7 @@ def amounts(study: Study) -> dict[str, float]:
 def _stages(study: Study) -> list[tuple[str, str, int]]:
     trained, evaluated = study.trained(), study.evaluated()
     return [
-        ("01_data_curation", "all", 0), ("02_rationale_generation", "all", 0), *(("03_lora_finetuning", *run) for run in trained),
+        ("01_data_curation", "all", 0), ("02_rationale_generation", "all", 0), *((study.training_stage(run[0]), *run) for run in trained),
         *(("04_attack_evaluation", *run) for run in evaluated), *(("05_benchmark_evaluation", *run) for run in evaluated),
     ]  # fmt: skip
 
@@ -90,12 +100,16 @@ def _amount(stage: str, method: str, profile: Profile) -> float:
     benign = prompts.train_sensitive + prompts.train_plain
     if stage.startswith("02"):
         return 4 * rationales.section_tokens * prompts.train_harmful + (3 * rationales.section_tokens + rationales.answer_tokens) * benign
+    if stage.startswith("03b"):
+        wanted, asked = profile.circuit_breaker, (1 + prompts.wrapped_harmful) * prompts.train_harmful
+        learnt = (wanted.harmful_per_step + wanted.retained_per_step) * wanted.steps * max(wanted.targets)
+        return learnt + WRITTEN * wanted.answer_tokens * asked
     if stage.startswith("03"):
         openings = prompts.wrapped_harmful * prompts.train_harmful + prompts.wrapped_benign * benign
         return (prompts.train_harmful + benign + OPENING * openings) * profile.training.epochs
     if stage.startswith("04"):
         asked = prompts.test_harmful * len(attacks.names) + prompts.test_sensitive + prompts.test_sensitive_new + prompts.test_plain
-        return asked * (attacks.answer_tokens + attacks.rationale_tokens * (method == "rational"))
+        return asked * (attacks.answer_tokens + attacks.rationale_tokens * methods.reasons(method))
     if stage.startswith("05"):
         return sum(profile.benchmarks.values())
     return 1

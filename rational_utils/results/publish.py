@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from pathlib import Path
 
 import nbformat
 import pandas as pd
 
 from ..study import stages
 from ..study.errors import StudyError
+from ..study.markdown import to_markdown
 from ..study.settings import ROOT, Study
 from . import display, plan, tables
 from .names import method_title
@@ -35,7 +37,8 @@ def publish(study: Study) -> None:
     (study.published_results / plan.MACHINE).write_text(json.dumps(machine(study)) + "\n")
     _copy(study.figures, ROOT / "figures")
     for notebook in sorted(stages.NOTEBOOKS.glob("*.ipynb")):
-        _take_outputs(notebook, _executed(study, notebook.stem))
+        for executed in _executed(study, notebook.stem):
+            _take_outputs(notebook, executed)
     display.update_readme(ROOT / "README.md", {"results": results_block(study), "cost": cost_block(study)})
 
 
@@ -46,9 +49,10 @@ def _copy(source, target) -> None:
             shutil.copyfile(path, target / path.name)
 
 
-def _executed(study: Study, name: str):
-    found = [study.notebooks / f"{name}.ipynb", study.notebooks / f"{name}.{SHOWN_METHOD}-s0.ipynb"]
-    return next(path for path in found if path.exists())
+def _executed(study: Study, name: str) -> list[Path]:
+    """The executed copy to show; none if the study has no method that the notebook is for."""
+    named = (f"{name}.ipynb", f"{name}.{SHOWN_METHOD}-s0.ipynb", f"{name}.circuit_breaker-s0.ipynb")
+    return [study.notebooks / copy for copy in named if (study.notebooks / copy).exists()][:1]
 
 
 def _take_outputs(notebook, executed) -> None:
@@ -81,7 +85,7 @@ def results_block(study: Study) -> str:
             "over-refusal": f"{(benign['verdict'] == 'refusal').mean():.1%} (n={len(benign)})",
         })  # fmt: skip
     about = f"Profile `{study.profile.name}`, model `{study.profile.model}`, seed {study.profile.seeds[0]}; 95 % intervals by bootstrap over questions."
-    return f"{about}\n\n{display.to_markdown(pd.DataFrame(rows))}"
+    return f"{about}\n\n{to_markdown(pd.DataFrame(rows))}"
 
 
 def machine(study: Study) -> dict:

@@ -15,20 +15,19 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from . import methods
 from .errors import StudyError
 
 ROOT = Path(__file__).resolve().parents[2]
 PROFILES = Path(__file__).parent / "profiles"
-TRAINED_METHODS = ("rational", "refusal_sft")
-METHODS = ("base", *TRAINED_METHODS)
 
 _EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Method = Literal["base", "rational", "refusal_sft"]
+Method = Annotated[str, AfterValidator(methods.known)]
 
 
 class _Section(BaseModel):
@@ -80,14 +79,38 @@ class Training(_Section):
     max_tokens: Positive
 
 
+class CircuitBreaker(_Section):
+    """Representation Rerouting. `targets` are shares of the depth; rerouting weighs `coefficient` times 1 - t/`horizon` at step t and
+    retaining `coefficient` times `retain_weight` times t/`horizon`; `normalise` standardises the states first. Harmful dialogues are
+    the base model's own answers of at most `answer_tokens` whose verdict is one of `accepts`."""
+
+    targets: tuple[Annotated[float, Field(gt=0, le=1)], ...]
+    normalise: bool
+    steps: Positive
+    horizon: Positive
+    coefficient: Annotated[float, Field(gt=0)]
+    retain_weight: Annotated[float, Field(ge=0)]
+    harmful_per_step: Positive
+    retained_per_step: Positive
+    answer_tokens: Positive
+    accepts: tuple[Literal["compliance", "refusal", "incoherent", "unparsed"], ...]
+    rank: Positive
+    alpha: Positive
+    dropout: Share
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
+    tokens_per_batch: Positive
+    max_tokens: Positive
+
+
 class Attacks(_Section):
-    """Attack evaluation: on whose questions (a recipe is chosen on "validation", never on "test"), which attacks, and how
-    many tokens an answer and a rationale before it may have."""
+    """Attack evaluation: on whose questions (a recipe is chosen on "validation", never on "test"), which attacks, how many
+    tokens an answer and a rationale before it may have, and how many of a reference answer are scored."""
 
     split: Literal["test", "validation"]
     names: tuple[str, ...]
     answer_tokens: Positive
     rationale_tokens: Positive
+    reference_tokens: Positive
     judge: str
 
 
@@ -105,15 +128,16 @@ class Profile(_Section):
     prompts: Prompts
     rationales: Rationales
     training: Training
+    circuit_breaker: CircuitBreaker | None = None
     attacks: Attacks
     benchmarks: dict[str, Positive]
 
     @field_validator("methods")
     @classmethod
-    def _base_is_there(cls, methods):
-        if "base" not in methods:
-            raise ValueError("it must contain base, with which every other method is compared")
-        return methods
+    def _whole(cls, given):
+        if methods.missing(given):
+            raise ValueError(methods.missing(given))
+        return given
 
     @field_validator("methods", "seeds")
     @classmethod
@@ -121,6 +145,13 @@ class Profile(_Section):
         if not values or len(set(values)) < len(values):
             raise ValueError("it must name at least one, and each once")
         return values
+
+
+    @model_validator(mode="after")
+    def _circuit_breaker_is_set(self):
+        if "circuit_breaker" in self.methods and self.circuit_breaker is None:
+            raise ValueError("methods name circuit_breaker, but the section circuit_breaker is missing; add it or leave the method out")
+        return self
 
 
 def profile_names() -> list[str]:
@@ -150,7 +181,9 @@ def load(profile: str, overrides: list[str] | tuple[str, ...] = ()) -> "Study":
 def one_line(error: ValidationError) -> str:
     """The first problem of a pydantic error as "field: got value; allowed: ..."."""
     first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"]) or "profile"
+    if not first["loc"]:
+        return first["msg"].removeprefix("Value error, ")
+    place = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return f"{place}: unknown field (got {first['input']!r}); check the spelling against the profiles"
     if first["type"] == "missing":
@@ -201,6 +234,11 @@ class Study:
     def rationales(self) -> Path:
         return self.runs / "rationales" / f"{self.profile.model}.parquet"
 
+    @property
+    def rationale_dataset(self) -> Path:
+        """The accepted rationales as a folder with a data card, for others to use."""
+        return self.runs / "rationale_dataset"
+
     def adapter(self, method: str, seed: int) -> Path:
         return self.runs / "adapters" / self.profile.model / f"{method}-s{seed}"
 
@@ -239,6 +277,10 @@ class Study:
     def stamp(self, stage: str, method: str = "all", seed: int = 0) -> Path:
         """Written last by a stage; the workflow engine watches these files alone."""
         return self.runs / "stamps" / f"{stage}.{method}-s{seed}"
+
+    def training_stage(self, method: str) -> str:
+        """The notebook that trains a method."""
+        return "03b_circuit_breaker" if method == "circuit_breaker" else "03_lora_finetuning"
 
     def trained(self) -> list[tuple[str, int]]:
         """(method, seed) of every adapter of this profile."""

@@ -71,7 +71,7 @@ def checked(name: str, given: dict[str, Any]) -> dict[str, Any]:
         allowed = ", ".join(f"{key}: {getattr(kind, '__name__', kind)}" for key, (kind, _) in declared.items())
         raise StudyError(f"{name}: {settings.one_line(error)} (parameters: {allowed})") from None
     study = settings.load(complete["profile"], complete.get("overrides", []))
-    runs = study.trained() if name.startswith("03") else study.evaluated()
+    runs = [run for run in study.trained() if name == study.training_stage(run[0])] if name.startswith("03") else study.evaluated()
     _check_choice(name, "method", complete, tuple(dict.fromkeys(method for method, _ in runs)))
     _check_choice(name, "seed", complete, tuple(seed for method, seed in runs if method == complete.get("method")))
     return complete

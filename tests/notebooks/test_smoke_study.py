@@ -13,7 +13,7 @@ from rational_utils.results import tables
 from rational_utils.study import provenance, settings, stages
 
 ROOT = Path(__file__).resolve().parents[2]
-METHODS = ["base", "rational", "refusal_sft"]
+METHODS = ["base", "circuit_breaker", "rational", "refusal_sft"]
 CHANGED = ["benchmarks.mmlu_subset=3"]
 
 
@@ -60,7 +60,7 @@ def test_a_recipe_is_validated_apart_from_the_test(study, runs):
 def test_every_stage_left_an_executed_notebook(study):
     names = {path.stem for path in study.notebooks.glob("*.ipynb")}
     per_method = {f"{name}.{method}-s0" for name in ("04_attack_evaluation", "05_benchmark_evaluation") for method in METHODS}
-    assert names == per_method | {"01_data_curation", "02_rationale_generation", "03_lora_finetuning.rational-s0", "03_lora_finetuning.refusal_sft-s0", "07_figures"}
+    assert names == per_method | {"01_data_curation", "02_rationale_generation", "03_lora_finetuning.rational-s0", "03_lora_finetuning.refusal_sft-s0", "03b_circuit_breaker.circuit_breaker-s0", "07_figures"}
 
 
 def test_every_artifact_is_what_its_manifest_says(study):
@@ -100,7 +100,7 @@ def test_every_training_prompt_is_accounted_for(study):
 
 def test_stage_table_has_a_row_a_stage(study):
     stages = tables.read(study.results, "stages")
-    assert len(stages) == 1 + 1 + 2 + 3 + 3 and (stages["peak_mb"] > 0).all()
+    assert len(stages) == 1 + 1 + 3 + 4 + 4 and (stages["peak_mb"] > 0).all()
 
 
 def test_no_text_of_a_response_is_in_the_result_tables(study):

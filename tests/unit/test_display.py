@@ -5,8 +5,9 @@ import re
 import pandas as pd
 import pytest
 
-from rational_utils.results.display import rate_table, redact, show_samples, to_markdown, update_readme
+from rational_utils.results.display import rate_table, redact, show_samples, update_readme
 from rational_utils.results.names import benign_share, in_order, method_title
+from rational_utils.study.markdown import to_markdown
 from rational_utils.results.statistics import wilson
 
 

@@ -23,6 +23,14 @@ def test_every_stage_of_the_profile_is_planned_once():
     assert (planned()["seconds"] > 0).all() and (planned()["peak_mb"] > 0).all()
 
 
+def test_methods_that_were_not_published_cost_what_the_most_like_one_does():
+    wanted = plan.plan(settings.load("cpu")).set_index(["stage", "method"])["seconds"]
+    for stage in ("03_lora_finetuning", "04_attack_evaluation", "05_benchmark_evaluation"):
+        assert wanted[stage, "rational_benign_25"] == wanted[stage, "rational"]
+    assert wanted["04_attack_evaluation", "circuit_breaker"] == wanted["04_attack_evaluation", "base"] > 1
+    assert 0.2 < wanted["03b_circuit_breaker", "circuit_breaker"] / wanted["03_lora_finetuning", "rational"] < 5
+
+
 @pytest.mark.parametrize(
     ("field", "stage"), [("training.epochs", "03_lora_finetuning"), ("attacks.answer_tokens", "04_attack_evaluation"), ("rationales.section_tokens", "02")]
 )

@@ -180,6 +180,9 @@ def table():
     return pd.DataFrame(rows)
 
 
+VARIANTS = ["rational_no_benign", "rational_benign_10", "rational_benign_50", "rational", "rational_benign_only"]
+
+
 def asked():
     """The prompts of `table`, two wordings of the first two questions, and a prompt of another split."""
     direct = table()[["question_id", "text"]].assign(split="train", attack="direct")
@@ -217,9 +220,64 @@ def test_the_control_learns_bare_refusals_and_plain_answers():
     assert answers[1:3] == [f"{GOOD['benign'].final} (1)", f"{GOOD['benign'].final} (3)"]
 
 
+def test_the_dataset_holds_what_rational_learns_and_loads_as_json(tmp_path, limits):
+    from datasets import load_dataset
+
+    prompts = asked().assign(prompt_id=lambda rows: rows["question_id"] + ":" + rows["attack"], label="x", set="plain", source="s", licence="MIT")
+    written = rationales.export(table(), prompts, tmp_path, "a model", limits)
+    loaded = load_dataset("json", data_files=str(tmp_path / "train.jsonl"), split="train", cache_dir=str(tmp_path / "cache"))
+    assert loaded.to_pandas().to_dict("records") == written.to_dict("records")
+    lessons = learnt("rational")
+    assert [(row["prompt"], row["response"], row["learnt"] == "whole") for row in loaded] == [tuple(lesson) for lesson in lessons]
+    assert all(parse(row["response"]).final == row["final"] for row in loaded if row["learnt"] == "whole")
+    card = (tmp_path / "README.md").read_text()
+    assert "repetition" in card and "| MIT |" in card and "{" not in card
+
+
+def test_an_inconsistent_row_is_named_before_training(limits):
+    checked = limits.model_copy(update={"checks": ("no_answer", "contradicts_label", "incomplete")})
+    rows = table()
+    assert rationales.require_consistent(rows, checked) is rows
+    rows.loc[2, "decision"] = "help"  # rejected anyway
+    rationales.require_consistent(rows, checked)
+    rows.loc[1, "decision"] = "refuse"
+    with pytest.raises(StudyError, match="row p1 fails the check contradicts_label") as caught:
+        rationales.require_consistent(rows, checked)
+    assert "\n" not in str(caught.value) and "Question" not in str(caught.value)
+
+
+@pytest.mark.parametrize("label", GOOD)
+def test_a_prelude_is_what_stands_before_the_final_response(label):
+    whole = write(SECTIONS[label], "help", "Yes.\nAnd more.")
+    assert rationales.prelude(whole) + " Yes.\nAnd more." == whole == rationales.prelude(f" \n{whole}\n") + " Yes.\nAnd more."
+
+
+@pytest.mark.parametrize("output", ["", "A plain answer.", "Intent: Ordinary. The user wants tea.\nEthics: Nothing"])
+def test_without_a_finished_rationale_there_is_no_prelude(output):
+    assert rationales.prelude(output) == ""
+
+
+def many(benign=40):
+    rows = pd.concat([table().iloc[[0, 1]]] * benign, ignore_index=True)
+    rows["question_id"] = [f"q{number}" for number in range(len(rows))]
+    return rows, rows.assign(split="train", attack="direct", text=rows["question_id"])
+
+
+def test_variants_of_rational_differ_in_the_benign_rows_alone():
+    rationales, prompts = many()
+    rows = {method: {lesson.prompt: lesson for lesson in training_rows(rationales, prompts, method)} for method in VARIANTS}
+    harmful, benign = set(rows["rational_no_benign"]), set(rows["rational_benign_only"])
+    assert len(harmful) == len(benign) == 40 and not harmful & benign
+    shares = {method: set(lessons) - harmful for method, lessons in rows.items() if method != "rational_benign_only"}
+    assert [len(shares[method]) for method in VARIANTS[:4]] == [0, 4, 20, 40]
+    assert shares["rational_benign_10"] < shares["rational_benign_50"] < shares["rational"] == benign
+    assert all(lesson == rows["rational"][prompt] for lessons in rows.values() for prompt, lesson in lessons.items())
+
+
 def test_bare_refusals_are_spread_over_the_questions():
-    many = pd.concat([table().head(1)] * 40, ignore_index=True).assign(question_id=[f"q{number}" for number in range(40)])
-    assert {lesson.answer for lesson in training_rows(many, many.assign(split="train"), "refusal_sft")} == set(BARE_REFUSALS)
+    rationales, prompts = many()
+    answers = [lesson.answer for lesson in training_rows(rationales, prompts, "refusal_sft") if lesson.answer in BARE_REFUSALS]
+    assert set(answers) == set(BARE_REFUSALS) and len(answers) == 40
 
 
 @pytest.mark.parametrize("method", ["rational", "refusal_sft"])
@@ -229,7 +287,7 @@ def test_no_training_prompt_carries_the_self_check(method):
 
 
 def test_an_unknown_method_lists_the_known_ones():
-    with pytest.raises(StudyError, match="'base'; allowed: rational, refusal_sft"):
+    with pytest.raises(StudyError, match="'base'; allowed: refusal_sft, rational"):
         learnt("base")
 
 

@@ -162,7 +162,7 @@ def test_profiles_do_not_share_a_runs_folder():
 
 def test_trained_and_evaluated_methods():
     study = settings.load("smoke", ["seeds=[1, 2]"])
-    assert study.trained() == [("refusal_sft", 1), ("refusal_sft", 2), ("rational", 1), ("rational", 2)]
+    assert study.trained() == [(method, seed) for method in ("refusal_sft", "circuit_breaker", "rational") for seed in (1, 2)]
     assert study.evaluated() == [("base", 0), *study.trained()]
 
 

@@ -27,7 +27,7 @@ def notebooks(folders, monkeypatch):
     monkeypatch.setattr(stages, "NOTEBOOKS", folders / "notebooks")
     for name in (*stages.KERNEL_ENVIRONMENT, "PYTHONPATH", "RATIONAL_PROGRESS", "RATIONAL_PROGRESS_SECONDS"):
         monkeypatch.setenv(name, "")
-    write("03_training")
+    write("03_lora_finetuning")
     write("04_evaluation")
 
 
@@ -39,7 +39,7 @@ def refusal(function, *arguments):
 
 
 def test_parameters_are_read_with_type_and_default():
-    assert stages.parameters(stages.NOTEBOOKS / "03_training.ipynb") == {
+    assert stages.parameters(stages.NOTEBOOKS / "03_lora_finetuning.ipynb") == {
         "profile": (str, "smoke"), "overrides": (list[str], []), "method": (str, "rational"), "seed": (int, 0),
         "share": (float, 0.5), "loud": (bool, False), "note": (str, "none"),
     }  # fmt: skip
@@ -55,16 +55,16 @@ def test_committed_notebooks_have_typed_parameters_that_pass_their_own_check(nam
 
 @pytest.mark.parametrize("tags", [0, 2])
 def test_a_notebook_needs_one_tagged_cell(tags):
-    path = write("03_training", tag="setup")
+    path = write("03_lora_finetuning", tag="setup")
     book = nbformat.read(path, as_version=4)
     book.cells += [nbformat.v4.new_code_cell("x: int = 1", metadata={"tags": ["parameters"]}) for _ in range(tags)]
     nbformat.write(book, path)
     message = refusal(stages.parameters, path)
-    assert "03_training.ipynb" in message and f"{tags} cells tagged `parameters`" in message
+    assert "03_lora_finetuning.ipynb" in message and f"{tags} cells tagged `parameters`" in message
 
 
 def test_given_parameters_are_completed_by_defaults():
-    made = stages.checked("03_training", {"method": "refusal_sft", "note": "true", "share": 1})
+    made = stages.checked("03_lora_finetuning", {"method": "refusal_sft", "note": "true", "share": 1})
     assert made == {"profile": "smoke", "overrides": [], "method": "refusal_sft", "seed": 0, "share": 1, "loud": False, "note": "true"}
 
 
@@ -86,12 +86,13 @@ def test_given_parameters_are_completed_by_defaults():
         ({"overrides": ["training.epoch=1"]}, ("training.epoch", "unknown field")),
         ({"method": "circuit"}, ("method", "'circuit'", "refusal_sft, rational")),
         ({"method": "base"}, ("method", "'base'", "allowed: refusal_sft, rational")),
+        ({"method": "circuit_breaker"}, ("method", "'circuit_breaker'", "allowed: refusal_sft, rational")),
         ({"seed": 5}, ("seed", "got 5", "allowed: 0")),
         ({"overrides": ["methods=[base, rational]"], "method": "refusal_sft"}, ("'refusal_sft'", "allowed: rational")),
     ],
 )
 def test_a_bad_parameter_is_named_with_what_is_allowed(given, said):
-    message = refusal(stages.checked, "03_training", given)
+    message = refusal(stages.checked, "03_lora_finetuning", given)
     assert all(part in message for part in said), message
 
 
@@ -107,11 +108,11 @@ def test_base_is_evaluated_under_the_seed_that_the_study_gives_it():
 
 def test_an_unknown_notebook_lists_the_known_ones():
     message = refusal(stages.checked, "05_nothing", {})
-    assert "'05_nothing'" in message and "03_training, 04_evaluation" in message
+    assert "'05_nothing'" in message and "03_lora_finetuning, 04_evaluation" in message
 
 
 def test_an_unknown_type_of_parameter_is_named():
-    path = write("03_training", parameters="sizes: dict = {}")
+    path = write("03_lora_finetuning", parameters="sizes: dict = {}")
     assert "sizes" in refusal(stages.parameters, path)
 
 
