@@ -59,7 +59,7 @@ def main(steps: int) -> None:
     frame["apart"] = (frame["ours"] / frame["trl"] - 1).abs()
     timing.RESULTS.mkdir(exist_ok=True)
     frame.to_csv(timing.RESULTS / "losses.csv", index=False)
-    print(f"{steps} steps: losses apart by at most {frame['apart'].max():.2%}, by {frame['apart'].median():.2%} in the median")
+    print(f"{steps} steps: losses apart by at most {frame['apart'].max():.1e} of their size, by {frame['apart'].median():.1e} in the median")
 
 
 if __name__ == "__main__":

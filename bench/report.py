@@ -26,7 +26,7 @@ def losses() -> str:
     if not path.exists():
         return "*Not measured yet.*"
     apart = pd.read_csv(path)["apart"]
-    return f"Over {len(apart)} steps in float32 the losses are apart by at most {apart.max():.2%}, by {apart.median():.2%} in the median."
+    return f"Over {len(apart)} steps in float32 the losses are apart by at most {apart.max():.1e} of their size, by {apart.median():.1e} in the median."
 
 
 def whole() -> str:
