@@ -8,16 +8,16 @@ from . import llama, ragged
 
 
 @torch.inference_mode()
-def reference_nll(model, tokenizer, contexts: list[str], references: list[str], tokens: int) -> list[float]:
-    """Mean negative log-likelihood (nats a token) of each reference's first `tokens` tokens behind its rendered context.
+def reference_nll(model, tokenizer, pairs: list[tuple[str, str]], tokens: int) -> list[float]:
+    """Mean negative log-likelihood (nats a token) of each (rendered context, reference)'s first `tokens` reference tokens.
 
     Raises:
         ValueError: a context or a reference is empty.
     """
     found = []
     with llama.lean(model):
-        for texts in zip(contexts, references, strict=True):
-            context, reference = (tokenizer.encode(text, add_special_tokens=False) for text in texts)
+        for pair in pairs:
+            context, reference = (tokenizer.encode(text, add_special_tokens=False) for text in pair)
             if not context or not reference:
                 raise ValueError("a context or a reference has no tokens")
             wanted = torch.tensor(reference[:tokens])

@@ -50,12 +50,15 @@ def parse(output: str) -> Reasoned:
 
 
 def prelude(output: str) -> str:
-    """What stands before the final response, its head included; "" when the output has no rationale or none that was finished.
-
-    A response follows it behind a space.
-    """
+    """What stands before the final response, its head included; "" when the output has no rationale or none that was finished."""
     found = _FORMAT.match(output.strip())
     return output.strip()[: found.start("final")] if found else ""
+
+
+def in_place_of_final(prompt: str, output: str, response: str) -> tuple[str, str]:
+    """(prompt and what the model wrote before its final response, another response as it would follow there)."""
+    before = prelude(output)
+    return prompt + before, " " * bool(before) + response
 
 
 def write(sections: dict[str, str], decision: str, final: str) -> str:

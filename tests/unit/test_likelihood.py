@@ -12,7 +12,7 @@ CONTEXTS, REFERENCES = ["What is tea?", "short", "What is tea?"], [" a drink mad
 @pytest.mark.parametrize("tokens", [1, 6, 100])
 def test_likelihood_is_transformers_own_loss(tokens):
     model, tokenizer = loading.load("tiny")
-    found = reference_nll(model, tokenizer, CONTEXTS, REFERENCES, tokens)
+    found = reference_nll(model, tokenizer, [*zip(CONTEXTS, REFERENCES)], tokens)
     for nll, context, reference in zip(found, CONTEXTS, REFERENCES):
         given, wanted = (tokenizer.encode(text, add_special_tokens=False) for text in (context, reference))
         labels = [-100] * len(given) + wanted[:tokens]
@@ -22,10 +22,10 @@ def test_likelihood_is_transformers_own_loss(tokens):
 
 
 def test_no_references_no_likelihoods():
-    assert reference_nll(*loading.load("tiny"), [], [], 6) == []
+    assert reference_nll(*loading.load("tiny"), [], 6) == []
 
 
 @pytest.mark.parametrize("pair", [("", "x"), ("x", "")])
 def test_nothing_to_score_is_refused(pair):
     with pytest.raises(ValueError, match="no tokens"):
-        reference_nll(*loading.load("tiny"), [pair[0]], [pair[1]], 6)
+        reference_nll(*loading.load("tiny"), [pair], 6)

@@ -250,6 +250,8 @@ def test_an_inconsistent_row_is_named_before_training(limits):
 def test_a_prelude_is_what_stands_before_the_final_response(label):
     whole = write(SECTIONS[label], "help", "Yes.\nAnd more.")
     assert rationales.prelude(whole) + " Yes.\nAnd more." == whole == rationales.prelude(f" \n{whole}\n") + " Yes.\nAnd more."
+    assert "".join(rationales.in_place_of_final("Asked: ", whole, "No.")) == f"Asked: {write(SECTIONS[label], 'help', 'No.')}"
+    assert rationales.in_place_of_final("Asked: ", "plain", "No.") == ("Asked: ", "No.")
 
 
 @pytest.mark.parametrize("output", ["", "A plain answer.", "Intent: Ordinary. The user wants tea.\nEthics: Nothing"])
