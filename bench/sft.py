@@ -2,7 +2,7 @@
 
 256 prompt-answer rows of at most 128 tokens (the study's own have about that length), one epoch, LoRA of rank 16 on all
 linear layers, loss on answers only, eight rows an optimiser step on every side. Tokens of prompts and answers are counted,
-padding is not. Ours and the tuned sides compute in the same type. Autocast, the slower of the tuned sides, runs once.
+padding is not. Ours and the tuned sides compute in the same type. Autocast, the other tuned side, runs once.
 """
 
 from __future__ import annotations

@@ -64,22 +64,26 @@ class Rationales(_Section):
     checks: tuple[str, ...]
 
 
-class Training(_Section):
-    """LoRA fine-tuning. Learning rate is the peak of a linear warm-up and decay over optimiser steps. `stress` is how often
-    the words count with which a rationale takes its side (1: the paper's equation 3)."""
+class _Lora(_Section):
+    """LoRA weights and their optimiser. Learning rate is the peak of a linear warm-up and decay over optimiser steps."""
 
     rank: Positive
     alpha: Positive
     dropout: Share
     learning_rate: Annotated[float, Field(gt=0, le=1)]
-    epochs: Positive
-    rows_per_step: Positive
-    stress: Annotated[float, Field(ge=1)]
     tokens_per_batch: Positive
     max_tokens: Positive
 
 
-class CircuitBreaker(_Section):
+class Training(_Lora):
+    """LoRA fine-tuning. `stress` is how often the words count with which a rationale takes its side (1: the paper's equation 3)."""
+
+    epochs: Positive
+    rows_per_step: Positive
+    stress: Annotated[float, Field(ge=1)]
+
+
+class CircuitBreaker(_Lora):
     """Representation Rerouting. `targets` are shares of the depth; rerouting weighs `coefficient` times 1 - t/`horizon` at step t and
     retaining `coefficient` times `retain_weight` times t/`horizon`; `normalise` standardises the states first. Harmful dialogues are
     the base model's own answers of at most `answer_tokens` whose verdict is one of `accepts`."""
@@ -94,12 +98,6 @@ class CircuitBreaker(_Section):
     retained_per_step: Positive
     answer_tokens: Positive
     accepts: tuple[Literal["compliance", "refusal", "incoherent", "unparsed"], ...]
-    rank: Positive
-    alpha: Positive
-    dropout: Share
-    learning_rate: Annotated[float, Field(gt=0, le=1)]
-    tokens_per_batch: Positive
-    max_tokens: Positive
 
 
 class Attacks(_Section):
