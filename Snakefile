@@ -9,9 +9,13 @@ study = settings.load(config["profile"], config.get("overrides", []))
 profile = study.profile
 
 
-def stamp(stage, method="{method}", seed="{seed}"):
+def stamp(stage, method="{method}", seed="{seed}", model="{model}"):
     """The file that a stage writes last, relative to the folder of the profile's runs."""
-    return str(study.stamp(stage, method, seed).relative_to(study.runs))
+    return str(study.of(model).stamp(stage, method, seed).relative_to(study.runs))
+
+
+def fingerprint(*sections):
+    return lambda wildcards: study.of(wildcards.model).fingerprint(*sections)
 
 
 # Snakemake fills these in when a job starts: a rule is the same rule under other settings or in another environment.
@@ -19,31 +23,33 @@ program = f"{shlex.quote(sys.executable)} -m rational_utils"
 choices = shlex.join(["--profile", profile.name, *(word for override in study.overrides for word in ("--set", override))])
 
 
-def command(notebook, *parameters):
-    return f"{{program}} stage {notebook} {{choices}}" + "".join(f" -p {parameter}" for parameter in parameters)
+def command(notebook, *parameters, model=False):
+    return f"{{program}} stage {notebook} {{choices}}" + " --model {wildcards.model}" * model + "".join(f" -p {parameter}" for parameter in parameters)
 
 
 def evaluations(stage):
-    return [stamp(stage, method, seed) for method, seed in study.evaluated()]
+    return [stamp(stage, run.method, run.seed, run.model) for run in study.evaluated()]
 
 
-def trained(method, seed):
-    return stamp(study.training_stage(method), method, seed)
+def trained(run):
+    return stamp(study.training_stage(run.method), run.method, run.seed, run.model)
 
 
 def trained_adapter(wildcards):
-    return [] if wildcards.method == "base" else [trained(wildcards.method, wildcards.seed)]
+    return [] if wildcards.method == "base" else [trained(wildcards)]
 
 
 wildcard_constraints:
-    method="|".join(profile.methods),
+    model="|".join(study.models()),
+    method="|".join(dict.fromkeys(run.method for run in study.evaluated())),
     seed=r"\d+",
 
 
 rule study:  # names every stage, so that one whose artifacts were lost runs again even when nothing else asks for it
     input:
-        [stamp(stage, "all", 0) for stage in ("01_data_curation", "02_rationale_generation", "tables", "07_figures")],
-        [trained(method, seed) for method, seed in study.trained()],
+        [stamp(stage, "all", 0) for stage in ("01_data_curation", "tables", "07_figures")],
+        [stamp("02_rationale_generation", "all", 0, model) for model in study.models()],
+        [trained(run) for run in study.trained()],
         evaluations("04_attack_evaluation"),
         evaluations("05_benchmark_evaluation"),
 
@@ -76,10 +82,10 @@ rule rationale_generation:
         stamp("02_rationale_generation", "all", 0),
     params:
         code=stages.code_fingerprint("02_rationale_generation", "models", "rationales", "judges"),
-        settings=study.fingerprint("rationales", "decode_rows", "dtype"),
+        settings=fingerprint("rationales", "decode_rows", "dtype"),
     threads: workflow.cores
     shell:
-        command("02_rationale_generation")
+        command("02_rationale_generation", model=True)
 
 
 rule lora_finetuning:
@@ -90,10 +96,10 @@ rule lora_finetuning:
         stamp("03_lora_finetuning"),
     params:
         code=stages.code_fingerprint("03_lora_finetuning", "models", "rationales", "training"),
-        settings=study.fingerprint("training", "dtype"),
+        settings=fingerprint("training", "dtype"),
     threads: workflow.cores
     shell:
-        command("03_lora_finetuning", "method={wildcards.method}", "seed={wildcards.seed}")
+        command("03_lora_finetuning", "method={wildcards.method}", "seed={wildcards.seed}", model=True)
 
 
 rule circuit_breaker:
@@ -104,10 +110,10 @@ rule circuit_breaker:
         stamp("03b_circuit_breaker"),
     params:
         code=stages.code_fingerprint("03b_circuit_breaker", "models", "rationales", "judges", "training"),
-        settings=study.fingerprint("circuit_breaker", "decode_rows", "dtype"),
+        settings=fingerprint("circuit_breaker", "decode_rows", "dtype"),
     threads: workflow.cores
     shell:
-        command("03b_circuit_breaker", "method={wildcards.method}", "seed={wildcards.seed}")
+        command("03b_circuit_breaker", "method={wildcards.method}", "seed={wildcards.seed}", model=True)
 
 
 rule attack_evaluation:
@@ -118,10 +124,10 @@ rule attack_evaluation:
         stamp("04_attack_evaluation"),
     params:
         code=stages.code_fingerprint("04_attack_evaluation", "models", "rationales", "attacks", "judges"),
-        settings=study.fingerprint("attacks", "decode_rows", "dtype"),
+        settings=fingerprint("attacks", "decode_rows", "dtype"),
     threads: workflow.cores
     shell:
-        command("04_attack_evaluation", "method={wildcards.method}", "seed={wildcards.seed}")
+        command("04_attack_evaluation", "method={wildcards.method}", "seed={wildcards.seed}", model=True)
 
 
 rule benchmark_evaluation:
@@ -131,10 +137,10 @@ rule benchmark_evaluation:
         stamp("05_benchmark_evaluation"),
     params:
         code=stages.code_fingerprint("05_benchmark_evaluation", "models", "benchmarks"),
-        settings=study.fingerprint("benchmarks", "dtype"),
+        settings=fingerprint("benchmarks", "dtype"),
     threads: workflow.cores
     shell:
-        command("05_benchmark_evaluation", "method={wildcards.method}", "seed={wildcards.seed}")
+        command("05_benchmark_evaluation", "method={wildcards.method}", "seed={wildcards.seed}", model=True)
 
 
 rule tables:

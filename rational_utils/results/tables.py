@@ -86,6 +86,9 @@ SCHEMAS = {
     "benchmarks": _schema(
         **_run(), task=_text(), mode=_text(), shots=_whole(), metric=_text(), n=_whole(1),
         value=_rate(), low=_rate(), high=_rate(), chance=_rate(nullable=True)),
+    "comparisons": _schema(
+        model=_text(), first=_text(), second=_text(), population=_text(), counted=_text(), difference=_number(-1, 1), low=_number(-1, 1),
+        high=_number(-1, 1), n=_whole(1), clusters=_whole(1), p=_rate(), p_clustered=_rate(), p_holm=_rate()),
     "judge_agreement": _schema(
         judge=_text(), source=_text(), n=_whole(1), kappa=_number(-1, 1, nullable=True), accuracy=_rate(),
         precision=_rate(nullable=True), recall=_rate(nullable=True),
@@ -103,6 +106,7 @@ RULES: dict[str, list[Rule]] = {
                 _around("asr"), _once(*RUN, "family", "attack")],
     "benign": [_share("over_refusal", "refusals"), _around("over_refusal"), _once(*RUN, "set")],
     "benchmarks": [_around("value"), _once(*RUN, "task", "mode", "metric")],
+    "comparisons": [_around("difference"), _once("model", "first", "second", "population")],
     "judge_agreement": [_ordered()],
 }
 

@@ -11,9 +11,9 @@ SPLIT = "attacks.split=validation"
 
 
 def trial(study: Study) -> pd.DataFrame:
-    """Columns recipe (the overridden fields), method, seed, rows (accepted rationales), asr with its interval, over_refusal,
+    """Columns recipe (the overridden fields), model, method, seed, rows (accepted rationales), asr with its interval, over_refusal,
     and the share refused of each benign set."""
-    return pd.DataFrame([_row(study, method, seed) for method, seed in study.evaluated()])
+    return pd.DataFrame([_row(study.of(run.model), run.method, run.seed) for run in study.evaluated()])
 
 
 def _row(study: Study, method: str, seed: int) -> dict:
@@ -22,7 +22,7 @@ def _row(study: Study, method: str, seed: int) -> dict:
     pooled = pooled_asr(verdicts[attacked])
     refused = verdicts[~attacked]["verdict"].eq("refusal")
     return {
-        "recipe": " ".join(field for field in study.overrides if field != SPLIT), "method": method, "seed": seed,
+        "recipe": " ".join(field for field in study.overrides if field != SPLIT), "model": study.profile.model, "method": method, "seed": seed,
         "rows": 0 if method == "base" else int((pd.read_parquet(study.rationales)["reason"] == "").sum()),
         "asr": pooled.rate, "low": pooled.low, "high": pooled.high,
         "over_refusal": refused.mean(),

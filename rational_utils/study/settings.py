@@ -12,7 +12,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -28,6 +28,8 @@ Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Method = Annotated[str, AfterValidator(methods.known)]
+Model = Literal["tiny", "tiny-gemma", "smollm2-135m", "gemma-3-270m"]
+SHARED = ("01_data_curation", "tables", "07_figures")  # stages that are the same for all models
 
 
 class _Section(BaseModel):
@@ -85,11 +87,12 @@ class Training(_Lora):
 
 class CircuitBreaker(_Lora):
     """Representation Rerouting. `targets` are shares of the depth; rerouting weighs `coefficient` times 1 - t/`horizon` at step t and
-    retaining `coefficient` times `retain_weight` times t/`horizon`; `normalise` standardises the states first. Harmful dialogues are
+    retaining `coefficient` times `retain_weight` times t/`horizon`; `normalise` standardises the states first; `nudge` is the standard deviation of LoRA's B at the start. Harmful dialogues are
     the base model's own answers of at most `answer_tokens` whose verdict is one of `accepts`."""
 
     targets: tuple[Annotated[float, Field(gt=0, le=1)], ...]
     normalise: bool
+    nudge: Annotated[float, Field(ge=0)]
     steps: Positive
     horizon: Positive
     coefficient: Annotated[float, Field(gt=0)]
@@ -113,15 +116,19 @@ class Attacks(_Section):
 
 
 class Profile(_Section):
-    """One setting of every dial; see the YAML files in `profiles/`."""
+    """One setting of every dial; see the YAML files in `profiles/`. `repeats` are further seeds of single methods; `also` are
+    further models, each with its methods, under the first seed. `data` comes from the committed fixtures, from wheels, or from wheels
+    and public URLs ("web")."""
 
     name: str
     about: str
-    model: Literal["tiny", "smollm2-135m"]
+    model: Model
     dtype: Literal["auto", "float32", "bfloat16"]
-    data: Literal["fixtures", "wheels"]
+    data: Literal["fixtures", "wheels", "web"]
     methods: tuple[Method, ...]
     seeds: tuple[Count, ...]
+    repeats: dict[Method, tuple[Count, ...]] = {}
+    also: dict[Model, tuple[Method, ...]] = {}
     decode_rows: Positive
     prompts: Prompts
     rationales: Rationales
@@ -144,12 +151,30 @@ class Profile(_Section):
             raise ValueError("it must name at least one, and each once")
         return values
 
+    @field_validator("also")
+    @classmethod
+    def _each_whole(cls, given):
+        for model, chosen in given.items():
+            if methods.missing(chosen):
+                raise ValueError(f"{model}: {methods.missing(chosen)}")
+        return given
 
     @model_validator(mode="after")
     def _circuit_breaker_is_set(self):
         if "circuit_breaker" in self.methods and self.circuit_breaker is None:
             raise ValueError("methods name circuit_breaker, but the section circuit_breaker is missing; add it or leave the method out")
         return self
+
+
+SECTIONS = tuple(name for name, field in Profile.model_fields.items() if isinstance(field.annotation, type) and issubclass(field.annotation, _Section))
+
+
+class Run(NamedTuple):
+    """A model as a method makes it: what is trained, attacked and benchmarked."""
+
+    model: str
+    method: str
+    seed: int
 
 
 def profile_names() -> list[str]:
@@ -166,7 +191,7 @@ def load(profile: str, overrides: list[str] | tuple[str, ...] = ()) -> "Study":
     path = PROFILES / f"{profile}.yaml"
     if profile not in profile_names():
         raise StudyError(f"profile: got {profile!r}; allowed: {', '.join(profile_names())}")
-    raw = _read(path.read_text())
+    raw = _fields(profile)
     for assignment in overrides:
         _assign(raw, assignment)
     try:
@@ -174,6 +199,15 @@ def load(profile: str, overrides: list[str] | tuple[str, ...] = ()) -> "Study":
         return Study(Profile.model_validate_json(json.dumps({**raw, "name": profile}, default=str)), tuple(overrides))
     except ValidationError as error:
         raise StudyError(f"profile {profile}: {one_line(error)}") from None
+
+
+def _fields(profile: str) -> dict[str, Any]:
+    """A profile file's fields; what it does not say itself is taken from the one that it names as `base`."""
+    own = _read((PROFILES / f"{profile}.yaml").read_text())
+    fields = _fields(own.pop("base")) if "base" in own else {}
+    for name, value in own.items():
+        fields[name] = {**fields[name], **value} if name in SECTIONS and name in fields else value
+    return fields
 
 
 def one_line(error: ValidationError) -> str:
@@ -235,7 +269,7 @@ class Study:
     @property
     def rationale_dataset(self) -> Path:
         """The accepted rationales as a folder with a data card, for others to use."""
-        return self.runs / "rationale_dataset"
+        return self.runs / "rationale_dataset" / self.profile.model
 
     def adapter(self, method: str, seed: int) -> Path:
         return self.runs / "adapters" / self.profile.model / f"{method}-s{seed}"
@@ -270,23 +304,40 @@ class Study:
     @property
     def unfinished(self) -> Path:
         """Finished items of stages that have not ended."""
-        return self.runs / "unfinished"
+        return self.runs / "unfinished" / self.profile.model
 
     def stamp(self, stage: str, method: str = "all", seed: int = 0) -> Path:
         """Written last by a stage; the workflow engine watches these files alone."""
-        return self.runs / "stamps" / f"{stage}.{method}-s{seed}"
+        whose = "" if stage in SHARED else f"{self.profile.model}."
+        return self.runs / "stamps" / f"{stage}.{whose}{method}-s{seed}"
+
+    def of(self, model: str) -> "Study":
+        """The same study with another of its models in the place of the first."""
+        if model == self.profile.model:
+            return self
+        return Study(self.profile.model_copy(update={"model": model}), (*self.overrides, f"model={model}"))
+
+    def models(self) -> list[str]:
+        """The first model and the others."""
+        return list(dict.fromkeys([self.profile.model, *self.profile.also]))
 
     def training_stage(self, method: str) -> str:
         """The notebook that trains a method."""
         return "03b_circuit_breaker" if method == "circuit_breaker" else "03_lora_finetuning"
 
-    def trained(self) -> list[tuple[str, int]]:
-        """(method, seed) of every adapter of this profile."""
-        return [(method, seed) for method in self.profile.methods if method != "base" for seed in self.profile.seeds]
+    def trained(self) -> list[Run]:
+        """Every adapter of this profile."""
+        return [run for run in self.evaluated() if run.method != "base"]
 
-    def evaluated(self) -> list[tuple[str, int]]:
-        """(method, seed) of everything that is attacked and benchmarked; the base model has seed 0 alone."""
-        return [("base", 0), *self.trained()]
+    def evaluated(self) -> list[Run]:
+        """Everything that is attacked and benchmarked; a base model has seed 0 alone."""
+        profile = self.profile
+        first = [Run(profile.model, method, seed) for method in profile.methods for seed in self._seeds(method)]
+        further = [Run(model, method, seed) for model, chosen in profile.also.items() for method in chosen for seed in self._seeds(method)[:1]]
+        return list(dict.fromkeys(first + further))
+
+    def _seeds(self, method: str) -> list[int]:
+        return [0] if method == "base" else list(dict.fromkeys([*self.profile.seeds, *self.profile.repeats.get(method, ())]))
 
     def fingerprint(self, *sections: str) -> str:
         """Changes exactly when one of the named parts of the profile changes."""

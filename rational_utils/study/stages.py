@@ -71,9 +71,11 @@ def checked(name: str, given: dict[str, Any]) -> dict[str, Any]:
         allowed = ", ".join(f"{key}: {getattr(kind, '__name__', kind)}" for key, (kind, _) in declared.items())
         raise StudyError(f"{name}: {settings.one_line(error)} (parameters: {allowed})") from None
     study = settings.load(complete["profile"], complete.get("overrides", []))
-    runs = [run for run in study.trained() if name == study.training_stage(run[0])] if name.startswith("03") else study.evaluated()
-    _check_choice(name, "method", complete, tuple(dict.fromkeys(method for method, _ in runs)))
-    _check_choice(name, "seed", complete, tuple(seed for method, seed in runs if method == complete.get("method")))
+    runs = [run for run in study.evaluated() if run.model == study.profile.model]
+    if name.startswith("03"):
+        runs = [run for run in runs if run.method != "base" and name == study.training_stage(run.method)]
+    _check_choice(name, "method", complete, tuple(dict.fromkeys(run.method for run in runs)))
+    _check_choice(name, "seed", complete, tuple(run.seed for run in runs if run.method == complete.get("method")))
     return complete
 
 
@@ -94,7 +96,7 @@ def run(name: str, given: dict[str, Any]) -> Path:
 
     complete = checked(name, given)
     study = settings.load(complete["profile"], complete.get("overrides", []))
-    variant = "".join(f".{complete[key]}" for key in ("method",) if key in complete) + (f"-s{complete['seed']}" if "seed" in complete else "")
+    variant = ("" if name in settings.SHARED else f".{study.profile.model}") + (f".{complete['method']}-s{complete['seed']}" if "method" in complete else "")
     target = study.notebooks / f"{name}{variant}.ipynb"
     target.parent.mkdir(parents=True, exist_ok=True)
     logging.getLogger("papermill").setLevel(logging.ERROR)  # its own, weaker check of the parameters warns of every list

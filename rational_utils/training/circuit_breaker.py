@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Callable
 
 import pandas as pd
 import torch
 
-from ..models import llama, ragged
+from ..models import ragged
 from ..models.chat import IGNORED, Encoded
 from ..study.errors import StudyError
 from ..study.settings import CircuitBreaker
@@ -46,12 +47,8 @@ def train(
         if not rows:
             raise StudyError(f"circuit breaker: there are no {name} dialogues; see the counts above in the notebook")
     depths = target_depths(model, settings.targets)
-    kept = [states(model, [row], depths) for row in retained]
-    scale = Scale.of(kept) if settings.normalise else Scale.none(kept[0])
-    breaking = _Side(harmful, [states(model, [row], depths) for row in harmful], rerouting_loss, _answer)
-    keeping = _Side(retained, kept, retaining_loss, _everything)
     tuned = with_lora(model, settings, seed, layers=depths[-1])
-    weights, drawn = Weights(tuned), _draws(len(harmful), len(retained), settings, seed)
+    drawn = _draws(len(harmful), len(retained), settings, seed)
 
     def learn(number: int) -> dict:
         reroute, retain = coefficients(number, settings)
@@ -62,8 +59,23 @@ def train(
         return {"cosine": cosine, "distance": distance, "reroute_weight": reroute, "retain_weight": retain, "loss": reroute * cosine + retain * distance}
 
     with cut_after(tuned, depths[-1]), layer.fused(tuned, settings.dropout):
+        # LoRA weights that have learnt nothing change nothing: these are the base model's states, by the very arithmetic of training
+        before = [_states_by_row(tuned, rows, depths, settings.tokens_per_batch) for rows in (harmful, retained)]
+        nudge(tuned, settings.nudge)
+        weights = Weights(tuned)
+        scale = Scale.of(before[1]) if settings.normalise else Scale.none(before[1][0])
+        breaking = _Side(harmful, before[0], rerouting_loss, _answer)
+        keeping = _Side(retained, before[1], retaining_loss, _everything)
         steps = fit(weights, settings.steps, learn, settings.learning_rate, seed, resume, on_step)
     return tuned.eval(), steps
+
+
+@torch.no_grad()
+def nudge(model, deviation: float) -> None:
+    """Begin LoRA's B at random values instead of zeros: where states have not moved at all, their cosine has no slope."""
+    for name, weight in model.named_parameters():
+        if "lora_B" in name:
+            weight.data.normal_(0, deviation)
 
 
 def target_depths(model, shares: tuple[float, ...]) -> list[int]:
@@ -103,9 +115,14 @@ def hidden_states(model, rows: list[Encoded], depths: list[int]) -> torch.Tensor
 
 @torch.no_grad()
 def states(model, rows: list[Encoded], depths: list[int]) -> torch.Tensor:
-    """`hidden_states` of a model whose layers are not learnt, which computes no further than it must."""
-    with cut_after(model, depths[-1]), llama.lean(model):
+    """`hidden_states` without gradients, computed no further than they must be."""
+    with cut_after(model, depths[-1]):
         return hidden_states(model, rows, depths)
+
+
+def _states_by_row(model, rows: list[Encoded], depths: list[int], budget: int) -> list[torch.Tensor]:
+    found = (states(model, batch, depths).split([len(row.ids) for row in batch], 1) for batch in batches(rows, budget))
+    return list(chain.from_iterable(found))
 
 
 class Scale:
@@ -171,7 +188,8 @@ class _Side:
 
 
 def _answer(row: Encoded) -> torch.Tensor:
-    return torch.tensor(row.labels) != IGNORED
+    """The tokens from whose states the answer's tokens are predicted: the first answer token hangs on the prompt's last."""
+    return torch.tensor([*row.labels[1:], IGNORED]) != IGNORED
 
 
 def _everything(row: Encoded) -> torch.Tensor:

@@ -45,22 +45,24 @@ def test_it_says_where_the_results_are(study, runs):
 
 def test_a_recipe_is_validated_apart_from_the_test(study, runs):
     before = {path: path.stat().st_mtime for path in study.runs.rglob("*")}
-    command = [sys.executable, "-m", "rational_utils", "validate", "--profile", "smoke", "--set", "methods=[base]"]
+    command = [sys.executable, "-m", "rational_utils", "validate", "--profile", "smoke", "--set", "methods=[base]", "--set", "also={}"]
     made = subprocess.run(command, cwd=ROOT, env={**os.environ, "RATIONAL_RUNS": str(runs)}, capture_output=True, text=True)
     assert made.returncode == 0, made.stderr[-3000:]
-    validation = settings.load("smoke", ["methods=[base]", "attacks.split=validation"])
+    validation = settings.load("smoke", ["methods=[base]", "also={}", "attacks.split=validation"])
     asked = set(pd.read_parquet(validation.responses("base", 0))["question_id"])
     splits = pd.read_parquet(study.prompts).set_index("question_id")["split"]
     assert asked and set(splits[sorted(asked)]) == {"validation"}
     trials = pd.read_csv(validation.runs / "trials.csv")
-    assert trials["recipe"].tolist() == ["methods=[base]"] and trials["asr"].between(0, 1).all()
+    assert trials["recipe"].tolist() == ["methods=[base] also={}"] and trials["asr"].between(0, 1).all()
     assert {path: path.stat().st_mtime for path in study.runs.rglob("*")} == before
 
 
 def test_every_stage_left_an_executed_notebook(study):
     names = {path.stem for path in study.notebooks.glob("*.ipynb")}
-    per_method = {f"{name}.{method}-s0" for name in ("04_attack_evaluation", "05_benchmark_evaluation") for method in METHODS}
-    assert names == per_method | {"01_data_curation", "02_rationale_generation", "03_lora_finetuning.rational-s0", "03_lora_finetuning.refusal_sft-s0", "03b_circuit_breaker.circuit_breaker-s0", "07_figures"}
+    evaluations = {f"{name}.{model}.{method}-s0" for name in ("04_attack_evaluation", "05_benchmark_evaluation") for model, method, _ in study.evaluated()}
+    trainings = {f"{study.training_stage(method)}.{model}.{method}-s0" for model, method, _ in study.trained()}
+    assert len(evaluations) == 12 and len(trainings) == 4
+    assert names == evaluations | trainings | {"01_data_curation", "02_rationale_generation.tiny", "02_rationale_generation.tiny-gemma", "07_figures"}
 
 
 def test_every_artifact_is_what_its_manifest_says(study):
@@ -75,8 +77,9 @@ def test_attack_table_counts_every_response(study):
     assert (attacks["n"] == study.profile.prompts.test_harmful).all()
     verdicts = pd.read_parquet(study.results / "verdicts.parquet")
     harmful = verdicts[verdicts["set"] == "harmful"]
-    counted = harmful.groupby(["method", "attack"])["verdict"].apply(lambda column: (column == "compliance").mean())
-    assert attacks.set_index(["method", "attack"])["asr"].round(6).to_dict() == counted.round(6).to_dict()
+    counted = harmful.groupby(["model", "method", "attack"])["verdict"].apply(lambda column: (column == "compliance").mean())
+    assert len(counted) == 6 * len(study.profile.attacks.names)
+    assert attacks.set_index(["model", "method", "attack"])["asr"].round(6).to_dict() == counted.round(6).to_dict()
 
 
 def test_benign_table_holds_both_sets(study):
@@ -94,13 +97,14 @@ def test_benchmarks_have_the_profile_s_items(study):
 def test_every_training_prompt_is_accounted_for(study):
     rationales = tables.read(study.results, "rationales")
     wanted = study.profile.prompts
-    assert rationales.groupby("label")["n"].sum().to_dict() == {"harmful": wanted.train_harmful, "benign": wanted.train_sensitive + wanted.train_plain}
+    counted = {"harmful": wanted.train_harmful, "benign": wanted.train_sensitive + wanted.train_plain}
+    assert rationales.groupby(["model", "label"])["n"].sum().to_dict() == {(model, label): n for model in study.models() for label, n in counted.items()}
     assert set(rationales["reason"].dropna()) <= {"no_answer"}
 
 
 def test_stage_table_has_a_row_a_stage(study):
     stages = tables.read(study.results, "stages")
-    assert len(stages) == 1 + 1 + 3 + 4 + 4 and (stages["peak_mb"] > 0).all()
+    assert len(stages) == 1 + 2 + 4 + 6 + 6 and (stages["peak_mb"] > 0).all()
 
 
 def test_no_text_of_a_response_is_in_the_result_tables(study):
@@ -125,22 +129,23 @@ def test_only_what_depends_on_a_change_runs_again(study, runs):
 
 
 def test_what_depends_on_a_stage_that_ran_by_itself_runs_afterwards(study, runs):
-    (study.runs / "stamps" / "03_lora_finetuning.rational-s0").unlink()
+    (study.runs / "stamps" / "03_lora_finetuning.tiny.rational-s0").unlink()
     before = {path: path.stat().st_mtime_ns for path in (study.runs / "stamps").iterdir()}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RATIONAL_RUNS", str(runs))
-        assert stages.snakemake(settings.load("smoke", CHANGED), "stamps/03_lora_finetuning.rational-s0") == 0
+        assert stages.snakemake(settings.load("smoke", CHANGED), "stamps/03_lora_finetuning.tiny.rational-s0") == 0
     assert {path: path.stat().st_mtime_ns for path in before} == before
     made = reproduce(runs, "--set", *CHANGED)
     assert made.returncode == 0, made.stderr[-2000:]
     again = {path.name for path, then in before.items() if path.stat().st_mtime_ns != then}
-    assert again == {"04_attack_evaluation.rational-s0", "05_benchmark_evaluation.rational-s0", "tables.all-s0", "07_figures.all-s0"}
+    assert again == {"04_attack_evaluation.tiny.rational-s0", "05_benchmark_evaluation.tiny.rational-s0", "tables.all-s0", "07_figures.all-s0"}
 
 
 def test_figures_are_drawn_of_the_methods_there_are(study, runs):
-    made = reproduce(runs, "--set", *CHANGED, "--set", "methods=[base, rational]")
+    made = reproduce(runs, "--set", *CHANGED, "--set", "methods=[base, rational]", "--set", "also={}")
     assert made.returncode == 0, made.stderr[-2000:]
     assert set(tables.read(study.results, "attacks")["method"]) == {"base", "rational"}
+    assert set(tables.read(study.results, "attacks")["model"]) == {"tiny"}
 
 
 def test_a_lost_artifact_is_made_again(study, runs):

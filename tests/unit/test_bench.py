@@ -5,14 +5,14 @@ import pytest
 
 from bench import losses, timing
 from bench.sft import SETTINGS
-from rational_utils.models import chat, loading
+from rational_utils.models import chat, loading, tiny
 
 ROWS = [("Name a colour.", "Red."), ("Count to three.", "One, two, three."), ("Greet me.", "Good day to you."), ("Rhyme on tree.", "Free.")] * 3
 
 
 def test_losses_are_those_of_trl():
     settings = SETTINGS.model_copy(update={"rows_per_step": 2, "learning_rate": 1e-2})
-    tokenizer = loading.tiny_tokenizer()
+    tokenizer = tiny.tokenizer()
     encoded = [chat.encode(tokenizer, *row, settings.max_tokens) for row in ROWS]
     mine, trl = (side(*loading.load("tiny"), encoded, settings) for side in (losses.ours, losses.theirs))
     assert mine == pytest.approx(trl, rel=1e-4) and len(mine) == 6

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rational_utils.models import chat, loading
+from rational_utils.models import chat, tiny
 
 DIALOGUES = [
     ("What is tea?", "A drink."),
@@ -14,7 +14,7 @@ DIALOGUES = [
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return loading.tiny_tokenizer()
+    return tiny.tokenizer()
 
 
 def whole(tokenizer, prompt, answer):
@@ -74,6 +74,12 @@ def test_several_messages_are_rendered_in_order_up_to_the_assistant(tokenizer):
         "<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n"
         "<|im_start|>assistant\nHello!<|im_end|>\n<|im_start|>user\nBye<|im_end|>\n<|im_start|>assistant\n"
     )
+
+
+def test_a_base_model_reads_roles_in_plain_words():
+    _, text = tiny.make("tiny-gemma")
+    messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}, {"role": "user", "content": "Bye"}]
+    assert chat.render(text, messages) == f"{text.bos_token}User: Hi\n\nAssistant: Hello!{text.eos_token}\n\nUser: Bye\n\nAssistant:"
 
 
 def test_special_tokens_of_the_template_are_single_tokens(tokenizer):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
-from rational_utils.models import chat, loading
+from rational_utils.models import chat, loading, tiny
 from rational_utils.models.chat import IGNORED
 from rational_utils.study.errors import StudyError
 from rational_utils.study.settings import CircuitBreaker
@@ -17,7 +17,7 @@ RETAINED = [("What is tea?", "A drink."), ("Name a colour", "Blue, as the sky is
 
 def settings(**changes) -> CircuitBreaker:
     usual = {
-        "targets": (0.5, 1.0), "normalise": False, "steps": 6, "horizon": 12, "coefficient": 10.0, "retain_weight": 1.0, "harmful_per_step": 2,
+        "targets": (0.5, 1.0), "normalise": False, "nudge": 0.0, "steps": 6, "horizon": 12, "coefficient": 10.0, "retain_weight": 1.0, "harmful_per_step": 2,
         "retained_per_step": 3, "answer_tokens": 16, "accepts": ("compliance",), "rank": 4, "alpha": 8, "dropout": 0.0, "learning_rate": 0.01, "tokens_per_batch": 400, "max_tokens": 400,
     }  # fmt: skip
     return CircuitBreaker(**(usual | changes))
@@ -25,7 +25,7 @@ def settings(**changes) -> CircuitBreaker:
 
 @pytest.fixture(scope="module")
 def sets():
-    tokenizer = loading.tiny_tokenizer()
+    tokenizer = tiny.tokenizer()
     return [[chat.encode(tokenizer, *pair, 400) for pair in pairs] for pairs in (HARMFUL, RETAINED)]
 
 
@@ -44,7 +44,7 @@ def reference(tuned, harmful, retained, depths, weights):
             with torch.no_grad(), tuned.disable_adapter():
                 before = tuned(ids, output_hidden_states=True).hidden_states
             for depth in depths:
-                for position, label in enumerate(row.labels):
+                for position, label in enumerate([*row.labels[1:], IGNORED]):
                     one, other = now[depth][0, position], before[depth][0, position]
                     if of == "answer" and label != IGNORED:
                         found.append(torch.relu(one @ other / (one.norm() * other.norm())))

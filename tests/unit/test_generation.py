@@ -11,9 +11,9 @@ from rational_utils.study.keep import Keep
 TEXTS = ["Hello", "A somewhat longer question about the weather in spring", "Why?", "Count from one to ten, please", "x " * 60, "What is tea?"]
 
 
-@pytest.fixture(scope="module")
-def tiny():
-    return loading.load("tiny")
+@pytest.fixture(scope="module", params=["tiny", "tiny-gemma"])  # the second has a window of 64 tokens, shorter than some texts
+def tiny(request):
+    return loading.load(request.param)
 
 
 def reference(model, tokenizer, prompt, limit):

@@ -47,4 +47,4 @@ def test_a_profile_that_is_not_whole_is_one_clear_line(override, said):
 
 def test_a_whole_sweep_passes():
     wanted = "methods=[base, rational_no_benign, rational_benign_25, rational]"
-    assert settings.load("smoke", [wanted]).trained() == [("rational_no_benign", 0), ("rational_benign_25", 0), ("rational", 0)]
+    assert settings.load("smoke", [wanted, "also={}"]).trained() == [("tiny", method, 0) for method in ("rational_no_benign", "rational_benign_25", "rational")]

@@ -16,7 +16,7 @@ LONG = "Describe how the lighthouse keeper polished the great brass lamp every e
 
 @pytest.fixture(scope="module")
 def collected():
-    return questions.collect(questions.reader("fixtures"))[0]
+    return questions.collect(questions.reader("fixtures"), "fixtures")[0]
 
 
 @pytest.fixture
@@ -213,26 +213,26 @@ def fixtures_with(source, more):
 
 @pytest.mark.parametrize("word", ["children", "schoolgirl", "Kid", "teenager", "girl"])
 def test_left_out_topics_are_dropped_and_counted(collected, word):
-    before = questions.collect(questions.reader("fixtures"))[1]
-    frame, left_out = questions.collect(fixtures_with("harmbench", f"\nWrite a song for the {word} next door\n"))
+    before = questions.collect(questions.reader("fixtures"), "fixtures")[1]
+    frame, left_out = questions.collect(fixtures_with("harmbench", f"\nWrite a song for the {word} next door\n"), "fixtures")
     assert left_out == before + 1 and frame["text"].tolist() == collected["text"].tolist()
 
 
 def test_words_that_only_contain_a_topic_stay(collected):
-    frame, _ = questions.collect(fixtures_with("harmbench", "\nSing of skidding cowboys\n"))
+    frame, _ = questions.collect(fixtures_with("harmbench", "\nSing of skidding cowboys\n"), "fixtures")
     assert len(frame) == len(collected) + 1
 
 
 @pytest.mark.parametrize("word", ["girls", "boys", "infants", "childhood", "toddlers", "babies", "preteen"])
 def test_other_words_for_left_out_topics_are_dropped(collected, word):
-    frame, _ = questions.collect(fixtures_with("harmbench", f"\nWrite a song for the {word} next door\n"))
+    frame, _ = questions.collect(fixtures_with("harmbench", f"\nWrite a song for the {word} next door\n"), "fixtures")
     assert len(frame) == len(collected)
 
 
 @pytest.mark.parametrize("mark", ["\u2028", "\u2029", "\x85"])
 def test_line_separators_inside_a_jsonl_line_do_not_split_it(collected, mark):
     row = {"id": "x", "input": f"Why do bells{mark}ring twice?", "target": "compliance", "metadata": {"category": "words", "type": "benign"}}
-    frame, _ = questions.collect(fixtures_with("weighted-safety", "\n" + json.dumps(row, ensure_ascii=False) + "\n"))
+    frame, _ = questions.collect(fixtures_with("weighted-safety", "\n" + json.dumps(row, ensure_ascii=False) + "\n"), "fixtures")
     assert len(frame) == len(collected) + 1 and (frame["text"] == "Why do bells ring twice?").sum() == 1
 
 

@@ -9,9 +9,9 @@ from rational_utils.models.cache import GroupCache, TextCache
 SEQUENCES = [[5, 6, 7, 8], [9], [10, 11, 12, 13, 14, 15, 16], [20, 21]]
 
 
-@pytest.fixture(scope="module")
-def model():
-    return loading.load("tiny")[0]
+@pytest.fixture(scope="module", params=["tiny", "tiny-gemma"])
+def model(request):
+    return loading.load(request.param)[0].double()  # in which no rounding hides a mistake
 
 
 def alone(model, ids):

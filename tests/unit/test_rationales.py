@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from rational_utils import rationales
-from rational_utils.models import chat, loading
+from rational_utils.models import chat, loading, tiny
 from rational_utils.models.generation import Completion, generate
 from rational_utils.rationales import CHECKS, HEADS, Candidate, curate, deciding_words, parse, reason_to_reject, training_rows, write
 from rational_utils.rationales.rows import BARE_REFUSALS
@@ -320,7 +320,7 @@ def limits(study):
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return loading.tiny_tokenizer()
+    return tiny.tokenizer()
 
 
 def prompt_table(*labels):

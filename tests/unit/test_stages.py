@@ -102,7 +102,7 @@ def test_base_is_evaluated_though_not_trained():
 
 def test_base_is_evaluated_under_the_seed_that_the_study_gives_it():
     study = settings.load("smoke", ["seeds=[1]"])
-    method, seed = study.evaluated()[0]
+    _, method, seed = study.evaluated()[0]
     stages.checked("04_evaluation", {"method": method, "seed": seed, "overrides": ["seeds=[1]"]})
 
 
@@ -119,7 +119,7 @@ def test_an_unknown_type_of_parameter_is_named():
 def test_run_executes_with_the_given_parameters_and_puts_the_output_into_runs(study):
     original = write("04_evaluation", "doubled = 2 * seed + 1\nprint(method, doubled, overrides)").read_bytes()
     made = stages.run("04_evaluation", {"method": "rational", "overrides": ["seeds=[0, 3]"], "seed": 3})
-    assert made == study.runs / "notebooks" / "04_evaluation.rational-s3.ipynb"
+    assert made == study.runs / "notebooks" / "04_evaluation.tiny.rational-s3.ipynb"
     outputs = [output for cell in nbformat.read(made, as_version=4).cells for output in cell.get("outputs", [])]
     assert [output["text"] for output in outputs] == ["rational 7 ['seeds=[0, 3]']\n"]
     assert (stages.NOTEBOOKS / "04_evaluation.ipynb").read_bytes() == original
@@ -128,8 +128,8 @@ def test_run_executes_with_the_given_parameters_and_puts_the_output_into_runs(st
 def test_a_failing_notebook_gives_one_line_naming_its_error(study):
     write("04_evaluation", "raise ValueError('the kettle is empty\\nsecond line')", "print('never')")
     message = refusal(stages.run, "04_evaluation", {})
-    assert "04_evaluation.rational-s0: ValueError: the kettle is empty" in message and "second line" not in message
-    assert "04_evaluation.rational-s0.ipynb" in message and (study.notebooks / "04_evaluation.rational-s0.ipynb").exists()
+    assert "04_evaluation.tiny.rational-s0: ValueError: the kettle is empty" in message and "second line" not in message
+    assert "04_evaluation.tiny.rational-s0.ipynb" in message and (study.notebooks / "04_evaluation.tiny.rational-s0.ipynb").exists()
 
 
 def test_a_kernel_that_dies_is_said_in_one_line(study):
@@ -229,4 +229,4 @@ def test_a_stage_that_has_not_run_is_brought_and_its_failure_said(stamped, monke
     asked = []
     monkeypatch.setattr(stages, "snakemake", lambda study, target: asked.append(target) or 1)
     assert "fourth (all, seed 0) failed" in refusal(stages.bring, stamped, "fourth")
-    assert asked == ["stamps/fourth.all-s0"] and "fourth has not run yet" in capsys.readouterr().out
+    assert asked == ["stamps/fourth.tiny.all-s0"] and "fourth has not run yet" in capsys.readouterr().out

@@ -9,7 +9,7 @@ from rational_utils.study import settings
 
 @pytest.fixture
 def study(folders):
-    study = settings.load("smoke", ["methods=[base]", "training.epochs=1", validation.SPLIT])
+    study = settings.load("smoke", ["methods=[base]", "also={}", validation.SPLIT])
     verdicts = {"harmful": ["compliance", "compliance", "refusal", "incoherent"], "sensitive": ["refusal", "compliance"], "plain": ["compliance"] * 2}
     rows = [(kind, f"q{number}", verdict) for kind, given in verdicts.items() for number, verdict in enumerate(given)]
     for path in (study.rationales, study.responses("base", 0)):
@@ -21,7 +21,7 @@ def study(folders):
 
 def test_the_row_counts_what_the_files_hold(study):
     (row,) = validation.trial(study).to_dict("records")
-    assert row["recipe"] == "methods=[base] training.epochs=1" and row["rows"] == 0
+    assert row["recipe"] == "methods=[base] also={}" and row["model"] == "tiny" and row["rows"] == 0
     assert (row["asr"], row["over_refusal"], row["refused_sensitive"], row["refused_plain"]) == (0.5, 0.25, 0.5, 0)
     assert row["low"] < 0.5 < row["high"]
 

