@@ -2,6 +2,7 @@
 
 import pytest
 
+from rational_utils import rationales
 from rational_utils.study import settings
 
 
@@ -16,3 +17,8 @@ def folders(tmp_path, monkeypatch):
 @pytest.fixture
 def study(folders):
     return settings.load("smoke")
+
+
+@pytest.fixture
+def limits(study):
+    return study.profile.rationales.model_copy(update={"tries": 3, "checks": tuple(rationales.CHECKS)})

@@ -6,7 +6,6 @@ import re
 import pandas as pd
 import pytest
 
-from rational_utils import attacks
 from rational_utils.corpus import prompts, questions
 from rational_utils.study.errors import StudyError
 

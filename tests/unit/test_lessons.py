@@ -1,0 +1,120 @@
+"""Rationales turned into training rows and into a dataset for others: the same prompts, different answers, consistent rows."""
+
+import pandas as pd
+import pytest
+from sample_rationales import GOOD, SECTIONS
+
+from rational_utils import rationales
+from rational_utils.rationales import HEADS, parse, training_rows
+from rational_utils.rationales.rows import BARE_REFUSALS
+from rational_utils.study.errors import StudyError
+
+
+def table():
+    rows = []
+    for number, (label, reason) in enumerate([("harmful", ""), ("benign", ""), ("harmful", "repetition"), ("benign", ""), ("benign", "incomplete"), ("harmful", "")]):
+        sections = {head.lower(): SECTIONS[label][head] for head in HEADS}
+        good = GOOD[label]
+        facts = {"prompt_id": f"p{number}", "question_id": f"q{number}", "text": f"Question {number}?", "label": label, "set": "plain", "attack": "direct"}
+        rows.append({**facts, **sections, "decision": good.decision, "final": f"{good.final} ({number})", "tries": 1, "reason": reason})
+    return pd.DataFrame(rows)
+
+
+VARIANTS = ["rational_no_benign", "rational_benign_10", "rational_benign_50", "rational", "rational_benign_only"]
+
+
+def asked():
+    """The prompts of `table`, two wordings of the first two questions, and a prompt of another split."""
+    direct = table()[["question_id", "text"]].assign(split="train", attack="direct")
+    reworded = direct.head(3).assign(text=lambda rows: "Please: " + rows["text"], attack="role_play")
+    other = direct.head(1).assign(split="test", text="Never learnt?")
+    return pd.concat([direct, reworded, other], ignore_index=True)
+
+
+def learnt(method):
+    return training_rows(table(), asked(), method)
+
+
+def test_both_methods_learn_all_wordings_of_the_accepted_questions():
+    wanted = ["Question 0?", "Question 1?", "Question 3?", "Question 5?", "Please: Question 0?", "Please: Question 1?"]
+    assert [lesson.prompt for lesson in learnt("rational")] == [lesson.prompt for lesson in learnt("refusal_sft")] == wanted
+
+
+@pytest.mark.parametrize("method", ["rational", "refusal_sft"])
+def test_further_wordings_of_a_question_teach_the_first_line_of_its_answer(method):
+    lessons = learnt(method)
+    assert [lesson.answer for lesson in lessons[4:]] == [lesson.answer.splitlines(True)[0] for lesson in lessons[:2]]
+    assert all(lesson.whole for lesson in lessons[:4]) and len({lesson.answer for lesson in lessons[:4]}) >= 3
+    assert {lesson.whole for lesson in lessons[4:]} == {method == "refusal_sft"}  # whose answers here are one line
+
+
+def test_rational_learns_rationale_decision_and_final_response():
+    for lesson, row in zip(learnt("rational"), table().query("reason == ''").itertuples()):
+        found = parse(lesson.answer)
+        assert (found.sections, found.decision, found.final) == (SECTIONS[row.label], row.decision, row.final)
+
+
+def test_the_control_learns_bare_refusals_and_plain_answers():
+    answers = [lesson.answer for lesson in learnt("refusal_sft")]
+    assert answers[0] in BARE_REFUSALS and answers[3] in BARE_REFUSALS
+    assert answers[1:3] == [f"{GOOD['benign'].final} (1)", f"{GOOD['benign'].final} (3)"]
+
+
+def test_the_dataset_holds_what_rational_learns_and_loads_as_json(tmp_path, limits):
+    from datasets import load_dataset
+
+    prompts = asked().assign(prompt_id=lambda rows: rows["question_id"] + ":" + rows["attack"], label="x", set="plain", source="s", licence="MIT")
+    written = rationales.export(table(), prompts, tmp_path, "a model", limits)
+    loaded = load_dataset("json", data_files=str(tmp_path / "train.jsonl"), split="train", cache_dir=str(tmp_path / "cache"))
+    assert loaded.to_pandas().to_dict("records") == written.to_dict("records")
+    lessons = learnt("rational")
+    assert [(row["prompt"], row["response"], row["learnt"] == "whole") for row in loaded] == [tuple(lesson) for lesson in lessons]
+    assert all(parse(row["response"]).final == row["final"] for row in loaded if row["learnt"] == "whole")
+    card = (tmp_path / "README.md").read_text()
+    assert "repetition" in card and "| MIT |" in card and "{" not in card
+
+
+def test_an_inconsistent_row_is_named_before_training(limits):
+    checked = limits.model_copy(update={"checks": ("no_answer", "contradicts_label", "incomplete")})
+    rows = table()
+    assert rationales.require_consistent(rows, checked) is rows
+    rows.loc[2, "decision"] = "help"  # rejected anyway
+    rationales.require_consistent(rows, checked)
+    rows.loc[1, "decision"] = "refuse"
+    with pytest.raises(StudyError, match="row p1 fails the check contradicts_label") as caught:
+        rationales.require_consistent(rows, checked)
+    assert "\n" not in str(caught.value) and "Question" not in str(caught.value)
+
+
+def many(benign=40):
+    rows = pd.concat([table().iloc[[0, 1]]] * benign, ignore_index=True)
+    rows["question_id"] = [f"q{number}" for number in range(len(rows))]
+    return rows, rows.assign(split="train", attack="direct", text=rows["question_id"])
+
+
+def test_variants_of_rational_differ_in_the_benign_rows_alone():
+    rationales, prompts = many()
+    rows = {method: {lesson.prompt: lesson for lesson in training_rows(rationales, prompts, method)} for method in VARIANTS}
+    harmful, benign = set(rows["rational_no_benign"]), set(rows["rational_benign_only"])
+    assert len(harmful) == len(benign) == 40 and not harmful & benign
+    shares = {method: set(lessons) - harmful for method, lessons in rows.items() if method != "rational_benign_only"}
+    assert [len(shares[method]) for method in VARIANTS[:4]] == [0, 4, 20, 40]
+    assert shares["rational_benign_10"] < shares["rational_benign_50"] < shares["rational"] == benign
+    assert all(lesson == rows["rational"][prompt] for lessons in rows.values() for prompt, lesson in lessons.items())
+
+
+def test_bare_refusals_are_spread_over_the_questions():
+    rationales, prompts = many()
+    answers = [lesson.answer for lesson in training_rows(rationales, prompts, "refusal_sft") if lesson.answer in BARE_REFUSALS]
+    assert set(answers) == set(BARE_REFUSALS) and len(answers) == 40
+
+
+@pytest.mark.parametrize("method", ["rational", "refusal_sft"])
+def test_no_training_prompt_carries_the_self_check(method):
+    for lesson in learnt(method):
+        assert not any(words in lesson.prompt for words in ("Check", "Request:", "Decision", "harm"))
+
+
+def test_an_unknown_method_lists_the_known_ones():
+    with pytest.raises(StudyError, match="'base'; allowed: refusal_sft, rational"):
+        learnt("base")
