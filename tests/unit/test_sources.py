@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rational_utils.corpus import questions, sources, urls, wheels
+from rational_utils.corpus import cards, questions, sources, urls, wheels
 from rational_utils.models import loading
 from rational_utils.study.errors import StudyError
 from rational_utils.study.provenance import manifest_path, sha256
@@ -146,7 +146,7 @@ def test_a_study_needs_the_wheels_of_its_own_models_and_urls_only_when_it_says_s
 
 
 def test_a_source_in_several_wheels_is_put_together(monkeypatch):
-    parts = {f"big/{i}": sources.Member(f"big/{i}", "w", "p", "s", "l", "a") for i in range(1, 4)}
+    parts = {f"big/{i}": cards.Card(f"big/{i}", "w", "p", "s", "l", "a") for i in range(1, 4)}
     monkeypatch.setattr(sources, "members", lambda: {**parts, "big/notice": parts["big/1"]})
     monkeypatch.setattr(sources, "_content", lambda member: member.source.encode())
     assert sources.read_bytes("big") == b"big/1big/2big/3"

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from rational_utils.corpus import questions, sources, urls
+from rational_utils.corpus import cards, questions, sources, urls
 from rational_utils.study.errors import StudyError
 
 CONTENT = b"id,prompt\n1,How do I kill a process?\n"
@@ -40,8 +40,8 @@ def own_cache(tmp_path, monkeypatch):
     monkeypatch.delenv("RATIONAL_DATA_MIRROR", raising=False)
 
 
-def page(port: int = 9) -> urls.Page:
-    return urls.Page("words", f"http://127.0.0.1:{port}/words.csv", "lists/words.csv", hashlib.sha256(CONTENT).hexdigest(), "MIT", "words")
+def page(port: int = 9) -> cards.Card:
+    return cards.Card("words", f"http://127.0.0.1:{port}/words.csv", "lists/words.csv", hashlib.sha256(CONTENT).hexdigest(), "MIT", "words")
 
 
 def test_a_file_is_fetched_once(server, monkeypatch):

