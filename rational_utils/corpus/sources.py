@@ -11,7 +11,8 @@ import zipfile
 from typing import get_args
 
 from ..study.errors import StudyError
-from ..study.settings import ROOT, Model
+from ..study.profile import Model
+from ..study.settings import ROOT
 from . import cards, urls, wheels
 from .cards import Card
 

@@ -8,7 +8,8 @@ import pandas as pd
 
 from ..models.chat import render
 from ..models.generation import Request
-from ..study.settings import Rationales, digest
+from ..study.profile import Rationales
+from ..study.settings import digest
 from .checks import Candidate, reason_to_reject, require_known
 from .self_check import ask, assemble, guide
 from .text import HEADS

@@ -16,7 +16,8 @@ import torch
 from transformers import AutoModelForCausalLM, LlamaConfig
 
 from ..study import methods, settings
-from ..study.settings import Profile, Study
+from ..study.profile import Profile
+from ..study.settings import Study
 from . import tables
 
 REFERENCE = "quick"

@@ -1,4 +1,4 @@
-"""Profiles (every dial of the study, validated once) and the place of every artifact.
+"""Profiles read from their files, and the place of every artifact.
 
 Knows no other part of the package. A profile is a YAML file in `profiles/`; single fields can be overridden by
 dotted assignments such as "training.epochs=1".
@@ -12,161 +12,19 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import ValidationError
 
-from . import methods
 from .errors import StudyError
+from .profile import SECTIONS, Profile
 
 ROOT = Path(__file__).resolve().parents[2]
 PROFILES = Path(__file__).parent / "profiles"
 
 _EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
-Count = Annotated[int, Field(ge=0)]
-Positive = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Method = Annotated[str, AfterValidator(methods.known)]
-Model = Literal["tiny", "tiny-gemma", "smollm2-135m", "gemma-3-270m"]
 SHARED = ("01_data_curation", "tables", "07_figures")  # stages that are the same for all models
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Prompts(_Section):
-    """Numbers of questions by split. `wrapped` is in how many attacks' wordings a training question is learnt besides its own, on
-    average; `instruction` is the share of those without any (if they are questions) that are learnt as an instruction too."""
-
-    train_harmful: Positive
-    train_sensitive: Count
-    train_plain: Positive
-    wrapped_harmful: Annotated[float, Field(ge=0)]
-    wrapped_benign: Annotated[float, Field(ge=0)]
-    instruction_harmful: Share
-    instruction_benign: Share
-    validation_harmful: Positive
-    validation_benign: Positive
-    test_harmful: Positive
-    test_sensitive: Positive
-    test_sensitive_new: Positive
-    test_plain: Positive
-    near_duplicate: Annotated[float, Field(gt=0, lt=1)]
-
-
-class Rationales(_Section):
-    """Self-check reasoning: token limits for a section and an answer, checks applied, tries and temperature."""
-
-    section_tokens: Positive
-    answer_tokens: Positive
-    tries: Positive
-    temperature: Annotated[float, Field(gt=0, le=10)]
-    checks: tuple[str, ...]
-
-
-class _Lora(_Section):
-    """LoRA weights and their optimiser. Learning rate is the peak of a linear warm-up and decay over optimiser steps."""
-
-    rank: Positive
-    alpha: Positive
-    dropout: Share
-    learning_rate: Annotated[float, Field(gt=0, le=1)]
-    tokens_per_batch: Positive
-    max_tokens: Positive
-
-
-class Training(_Lora):
-    """LoRA fine-tuning. `stress` is how often the words count with which a rationale takes its side (1: the paper's equation 3)."""
-
-    epochs: Positive
-    rows_per_step: Positive
-    stress: Annotated[float, Field(ge=1)]
-
-
-class CircuitBreaker(_Lora):
-    """Representation Rerouting. `targets` are shares of the depth; rerouting weighs `coefficient` times 1 - t/`horizon` at step t and
-    retaining `coefficient` times `retain_weight` times t/`horizon`; `normalise` standardises the states first; `nudge` is the standard deviation of LoRA's B at the start. Harmful dialogues are
-    the base model's own answers of at most `answer_tokens` whose verdict is one of `accepts`."""
-
-    targets: tuple[Annotated[float, Field(gt=0, le=1)], ...]
-    normalise: bool
-    nudge: Annotated[float, Field(ge=0)]
-    steps: Positive
-    horizon: Positive
-    coefficient: Annotated[float, Field(gt=0)]
-    retain_weight: Annotated[float, Field(ge=0)]
-    harmful_per_step: Positive
-    retained_per_step: Positive
-    answer_tokens: Positive
-    accepts: tuple[Literal["compliance", "refusal", "incoherent", "unparsed"], ...]
-
-
-class Attacks(_Section):
-    """Attack evaluation: on whose questions (a recipe is chosen on "validation", never on "test"), which attacks, how many
-    tokens an answer and a rationale before it may have, and how many of a reference answer are scored."""
-
-    split: Literal["test", "validation"]
-    names: tuple[str, ...]
-    answer_tokens: Positive
-    rationale_tokens: Positive
-    reference_tokens: Positive
-    judge: str
-
-
-class Profile(_Section):
-    """One setting of every dial; see the YAML files in `profiles/`. `repeats` are further seeds of single methods; `also` are
-    further models, each with its methods, under the first seed. `data` comes from the committed fixtures, from wheels, or from wheels
-    and public URLs ("web")."""
-
-    name: str
-    about: str
-    model: Model
-    dtype: Literal["auto", "float32", "bfloat16"]
-    data: Literal["fixtures", "wheels", "web"]
-    methods: tuple[Method, ...]
-    seeds: tuple[Count, ...]
-    repeats: dict[Method, tuple[Count, ...]] = {}
-    also: dict[Model, tuple[Method, ...]] = {}
-    decode_rows: Positive
-    prompts: Prompts
-    rationales: Rationales
-    training: Training
-    circuit_breaker: CircuitBreaker | None = None
-    attacks: Attacks
-    benchmarks: dict[str, Positive]
-
-    @field_validator("methods")
-    @classmethod
-    def _whole(cls, given):
-        if methods.missing(given):
-            raise ValueError(methods.missing(given))
-        return given
-
-    @field_validator("methods", "seeds")
-    @classmethod
-    def _each_once(cls, values):
-        if not values or len(set(values)) < len(values):
-            raise ValueError("it must name at least one, and each once")
-        return values
-
-    @field_validator("also")
-    @classmethod
-    def _each_whole(cls, given):
-        for model, chosen in given.items():
-            if methods.missing(chosen):
-                raise ValueError(f"{model}: {methods.missing(chosen)}")
-        return given
-
-    @model_validator(mode="after")
-    def _circuit_breaker_is_set(self):
-        if "circuit_breaker" in self.methods and self.circuit_breaker is None:
-            raise ValueError("methods name circuit_breaker, but the section circuit_breaker is missing; add it or leave the method out")
-        return self
-
-
-SECTIONS = tuple(name for name, field in Profile.model_fields.items() if isinstance(field.annotation, type) and issubclass(field.annotation, _Section))
 
 
 class Run(NamedTuple):

@@ -191,6 +191,11 @@ def test_a_further_model_or_seed_that_cannot_be_is_one_clear_line(given):
         settings.load("smoke", [given])
 
 
+def test_a_further_model_s_circuit_breaker_needs_its_section_too():
+    with pytest.raises(StudyError, match="section circuit_breaker is missing"):
+        settings.load("quick", ["also={gemma-3-270m: [base, circuit_breaker]}"])
+
+
 def test_a_profile_takes_what_it_does_not_say_from_its_base():
     quick, cpu = settings.load("quick").profile, settings.load("cpu").profile
     assert cpu.prompts == quick.prompts and cpu.name == "cpu" and cpu.methods != quick.methods
