@@ -27,6 +27,10 @@ def command(notebook, *parameters, model=False):
     return f"{{program}} stage {notebook} {{choices}}" + " --model {wildcards.model}" * model + "".join(f" -p {parameter}" for parameter in parameters)
 
 
+# a real model takes the whole machine; tiny ones on fixtures leave room for each other
+cores = 1 if profile.data == "fixtures" else workflow.cores
+
+
 def evaluations(stage):
     return [stamp(stage, run.method, run.seed, run.model) for run in study.evaluated()]
 
@@ -83,7 +87,7 @@ rule rationale_generation:
     params:
         code=stages.code_fingerprint("02_rationale_generation", "models", "rationales", "judges"),
         settings=fingerprint("rationales", "decode_rows", "dtype"),
-    threads: workflow.cores
+    threads: cores
     shell:
         command("02_rationale_generation", model=True)
 
@@ -97,7 +101,7 @@ rule lora_finetuning:
     params:
         code=stages.code_fingerprint("03_lora_finetuning", "models", "rationales", "training"),
         settings=fingerprint("training", "dtype"),
-    threads: workflow.cores
+    threads: cores
     shell:
         command("03_lora_finetuning", "method={wildcards.method}", "seed={wildcards.seed}", model=True)
 
@@ -111,7 +115,7 @@ rule circuit_breaker:
     params:
         code=stages.code_fingerprint("03b_circuit_breaker", "models", "rationales", "judges", "training"),
         settings=fingerprint("circuit_breaker", "decode_rows", "dtype"),
-    threads: workflow.cores
+    threads: cores
     shell:
         command("03b_circuit_breaker", "method={wildcards.method}", "seed={wildcards.seed}", model=True)
 
@@ -125,7 +129,7 @@ rule attack_evaluation:
     params:
         code=stages.code_fingerprint("04_attack_evaluation", "models", "rationales", "attacks", "judges"),
         settings=fingerprint("attacks", "decode_rows", "dtype"),
-    threads: workflow.cores
+    threads: cores
     shell:
         command("04_attack_evaluation", "method={wildcards.method}", "seed={wildcards.seed}", model=True)
 
@@ -136,9 +140,9 @@ rule benchmark_evaluation:
     output:
         stamp("05_benchmark_evaluation"),
     params:
-        code=stages.code_fingerprint("05_benchmark_evaluation", "models", "benchmarks"),
-        settings=fingerprint("benchmarks", "dtype"),
-    threads: workflow.cores
+        code=stages.code_fingerprint("05_benchmark_evaluation", "models", "rationales", "benchmarks"),
+        settings=fingerprint("benchmarks", "instructions", "decode_rows", "dtype"),
+    threads: cores
     shell:
         command("05_benchmark_evaluation", "method={wildcards.method}", "seed={wildcards.seed}", model=True)
 

@@ -42,7 +42,6 @@ class Attack(Protocol):
     name: str
     family: str
     access: str
-    seen_in_training: bool
     source: str
 
     def run(self, questions: Sequence[Question], *, side: Side, seed: int) -> list[Attempt]: ...

@@ -17,16 +17,23 @@ class TemplateAttack:
     family: str
     source: str
     wordings: dict[Side, tuple[str, ...]]
-    seen_in_training: bool
     access: str = "black-box"
 
     def run(self, questions: Sequence[Question], *, side: Side, seed: int) -> list[Attempt]:
         return [Attempt(self.name, question.question_id, self._dialogue(question, side, seed)) for question in questions]
 
+    def frames(self, text: str, side: Side) -> tuple[str, ...]:
+        """The wordings that fit this question."""
+        return self.wordings[side]
+
+    def reword(self, text: str, side: Side) -> str:
+        """The question as it is put into a wording."""
+        return text
+
     def _dialogue(self, question: Question, side: Side, seed: int) -> tuple[dict[str, str], ...]:
-        wordings = self.wordings[side]
-        text = wordings[pick(self.name, question.question_id, seed, len(wordings))].replace("{goal}", question.text)
-        return ({"role": "user", "content": text},)
+        frames = self.frames(question.text, side)
+        frame = frames[pick(self.name, question.question_id, seed, len(frames))]
+        return ({"role": "user", "content": frame.replace("{goal}", self.reword(question.text, side))},)
 
 
 def pick(name: str, question_id: str, seed: int, choices: int) -> int:

@@ -5,5 +5,5 @@ from ._templates import TemplateAttack
 AS_IT_IS = ("{goal}",)
 
 ATTACKS = [
-    TemplateAttack("direct", "direct", "SORRY-Bench (arXiv 2406.14598), base questions", {"train": AS_IT_IS, "validation": AS_IT_IS, "test": AS_IT_IS}, True),
+    TemplateAttack("direct", "direct", "SORRY-Bench (arXiv 2406.14598), base questions", {"train": AS_IT_IS, "validation": AS_IT_IS, "test": AS_IT_IS}),
 ]

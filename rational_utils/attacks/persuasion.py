@@ -1,6 +1,6 @@
 """The five persuasion techniques that SORRY-Bench takes from Zeng et al. (arXiv 2401.06373), in wordings of ours.
 
-The other six linguistic mutations are in `mutations`. No wording names a topic; the goal is put in as it is.
+The other six linguistic mutations are in `mutations` and `styles`. No wording names a topic; the goal is put in as it is.
 """
 
 from ._templates import TemplateAttack
@@ -70,4 +70,4 @@ WORDINGS = {
     },
 }
 
-ATTACKS = [TemplateAttack(name, "persuasion", SOURCE, wordings, seen_in_training=True) for name, wordings in WORDINGS.items()]
+ATTACKS = [TemplateAttack(name, "persuasion", SOURCE, wordings) for name, wordings in WORDINGS.items()]

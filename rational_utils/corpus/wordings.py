@@ -1,7 +1,7 @@
 """More wordings of training questions: an attack's own for training, or a plain instruction.
 
-A question is reasoned about once, as its source puts it; what was found there is learnt under every wording. So a disguise
-teaches the model to look for the question inside, and costs no further rationale. It knows no attack but by name.
+A question is reasoned about as its source puts it, and some harmful ones in one disguise too; what was found there is learnt under every
+wording. So a disguise teaches the model to look for the question inside, and costs no further rationale. It knows no attack but by name.
 """
 
 from __future__ import annotations
@@ -46,6 +46,12 @@ def attacked(rows: pd.DataFrame, attempts: list) -> pd.DataFrame:
     """The questions of the `attempts` (as attacks return them) in the attack's wording: further rows of the prompt table."""
     known = rows.set_index("question_id", drop=False)
     return _table(rows, [_reworded(known.loc[attempt.question_id], attempt.attack, attempt.messages[-1]["content"]) for attempt in attempts])
+
+
+def reasoned_about(reworded: pd.DataFrame, count: int) -> pd.DataFrame:
+    """The rows with the first `count` harmful ones to be reasoned about as they are, instead of learning what the plain question led to."""
+    first = reworded.index[reworded["label"] == "harmful"][:count]
+    return reworded.assign(use=reworded["use"].where(~reworded.index.isin(first), "rationale"))
 
 
 def as_instructions(rows: pd.DataFrame, shares: dict[str, float]) -> pd.DataFrame:

@@ -25,8 +25,8 @@ task_categories: [text-generation]
 # Safety rationales of {model}
 
 Written by {model} itself under two self-check instructions (one looks for harm, one for reasons to help), led by a guide, and kept only if
-reasoning, decision and final response agree. Every row is one prompt as `rational` learns it: `response` is learnt, wholly or up to its first
-line (`learnt`), and its parts stand beside it. **Prompts labelled harmful are harmful requests** from public benchmarks; their responses refuse them.
+reasoning, decision and final response agree. Every row is one prompt as `rational` learns it: `response` is what
+can be learnt of it, all or the first line (`learnt`), and its parts stand beside it. **Prompts labelled harmful are harmful requests** from public benchmarks; their responses refuse them.
 
 Load it: `datasets.load_dataset("json", data_files="{file}")`.
 
@@ -45,7 +45,8 @@ Each row keeps its prompt's licence; a prompt in an attack's wording has that of
 
 - Made by a small model: a rationale that passes the checks can still be shallow or beside the point. Nobody has read them all.
 - Checks are rules over words ({checks}); they do not understand.
-- All wordings of a question share the rationale of its plain form.
+- `rational` may have learnt less than stands here: `training.whole` and `training.opening` of the profile say how much.
+- A wording of a question whose `rationale_id` is not its own `prompt_id` has the rationale of another of the question's wordings.
 - English only. Questions about children and sexual content are left out by a word list.
 """
 
@@ -67,11 +68,12 @@ def require_consistent(table: pd.DataFrame, settings: Rationales) -> pd.DataFram
 
 def export(table: pd.DataFrame, prompts: pd.DataFrame, folder: Path, model: str, settings: Rationales) -> pd.DataFrame:
     """Write the dataset and its card into an empty folder; returns the rows that were written."""
-    rows = accepted_prompts(table, prompts, "rational").merge(table[["question_id", *map(str.lower, HEADS), "decision", "final"]], on="question_id")
+    written = table[["prompt_id", *map(str.lower, HEADS), "decision", "final"]].rename(columns={"prompt_id": "rationale_id"})
+    rows = accepted_prompts(table, prompts, "rational").merge(written, on="rationale_id")
     lessons = training_rows(table, prompts, "rational")
     rows = rows.assign(response=[lesson.answer for lesson in lessons], learnt=["whole" if lesson.whole else "first line" for lesson in lessons])
     names = {"text": "prompt", "attack": "wording"}
-    kept = ["prompt_id", "question_id", "text", "attack", "label", "set", "source", "licence", *map(str.lower, HEADS), "decision", "final", "response", "learnt"]
+    kept = ["prompt_id", "question_id", "rationale_id", "text", "attack", "label", "set", "source", "licence", *map(str.lower, HEADS), "decision", "final", "response", "learnt"]
     rows = rows[kept].rename(columns=names)
     lines = (json.dumps(row, ensure_ascii=False) for row in rows.to_dict("records"))
     (folder / FILE).write_text("".join(line + "\n" for line in lines), encoding="utf-8")

@@ -23,8 +23,9 @@ from . import tables
 REFERENCE = "quick"
 MACHINE = "machine.json"  # beside the published tables: amounts of work and the processor that they were measured on
 PARAMETERS = {"tiny": 1e5, "tiny-gemma": 1e5, "smollm2-135m": 135e6, "gemma-3-270m": 270e6}
-OPENING = 0.5  # what a row costs that teaches a first line alone, in whole rows
+OPENINGS = {"line": 0.5, "sentence": 0.35}  # what a row costs that teaches only the opening of an answer, in whole rows
 WRITTEN = 0.015  # what a token costs that is written, in whole rows learnt
+ITEM = 0.07  # what a token costs that is written, in benchmark items
 LAYER = {  # SmolLM2-135M's shapes: the processor is timed on what it will do
     "hidden_size": 576, "intermediate_size": 1536, "num_attention_heads": 9, "num_key_value_heads": 3, "num_hidden_layers": 1, "vocab_size": 8,
 }  # fmt: skip
@@ -102,19 +103,23 @@ def _amount(stage: str, method: str, profile: Profile) -> float:
     prompts, attacks, rationales = profile.prompts, profile.attacks, profile.rationales
     benign = prompts.train_sensitive + prompts.train_plain
     if stage.startswith("02"):
-        return 4 * rationales.section_tokens * prompts.train_harmful + (3 * rationales.section_tokens + rationales.answer_tokens) * benign
+        return 4 * rationales.section_tokens * prompts.train_harmful * (1 + prompts.reasoned_wordings) + (3 * rationales.section_tokens + rationales.answer_tokens) * benign
     if stage.startswith("03b"):
         wanted, asked = profile.circuit_breaker, (1 + prompts.wrapped_harmful) * prompts.train_harmful
         learnt = (wanted.harmful_per_step + wanted.retained_per_step) * wanted.steps * max(wanted.targets)
         return learnt + WRITTEN * wanted.answer_tokens * asked
     if stage.startswith("03"):
         openings = prompts.wrapped_harmful * prompts.train_harmful + prompts.wrapped_benign * benign
-        return (prompts.train_harmful + benign + OPENING * openings) * profile.training.epochs
+        reasoned = prompts.reasoned_wordings * prompts.train_harmful
+        whole, opening = profile.training.whole, OPENINGS[profile.training.opening]
+        plain = (whole + opening * (1 - whole)) * (prompts.train_harmful + benign)
+        return (plain + opening * openings + (1 - opening) * reasoned) * profile.training.epochs
     if stage.startswith("04"):
         asked = prompts.test_harmful * len(attacks.names) + prompts.test_sensitive + prompts.test_sensitive_new + prompts.test_plain
         return asked * (attacks.answer_tokens + attacks.rationale_tokens * methods.reasons(method))
     if stage.startswith("05"):
-        return sum(profile.benchmarks.values())
+        wanted = profile.instructions
+        return sum(profile.benchmarks.values()) + ITEM * wanted.prompts * (wanted.answer_tokens + wanted.rationale_tokens * methods.reasons(method))
     return 1
 
 

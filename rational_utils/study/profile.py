@@ -20,12 +20,15 @@ class _Section(BaseModel):
 
 
 class Prompts(_Section):
-    """Numbers of questions by split. `wrapped` is in how many attacks' wordings a training question is learnt besides its own, on
-    average; `instruction` is the share of those without any (if they are questions) that are learnt as an instruction too."""
+    """Numbers of questions by split. `wrapped` is in how many wordings of the attacks `wordings` a training question is learnt besides
+    its own, on average; `instruction` is the share of those without any (if they are questions) that are learnt as an instruction too.
+    `reasoned_wordings` is the share of harmful training questions that are also reasoned about in such a wording."""
 
     train_harmful: Positive
     train_sensitive: Count
     train_plain: Positive
+    wordings: tuple[str, ...]
+    reasoned_wordings: Share
     wrapped_harmful: Annotated[float, Field(ge=0)]
     wrapped_benign: Annotated[float, Field(ge=0)]
     instruction_harmful: Share
@@ -37,6 +40,12 @@ class Prompts(_Section):
     test_sensitive_new: Positive
     test_plain: Positive
     near_duplicate: Annotated[float, Field(gt=0, lt=1)]
+
+    @model_validator(mode="after")
+    def _reasoned_are_there(self):
+        if self.reasoned_wordings > self.wrapped_harmful:
+            raise ValueError(f"reasoned_wordings is {self.reasoned_wordings:g}, but only {self.wrapped_harmful:g} wordings a harmful question are wanted (wrapped_harmful)")
+        return self
 
 
 class Rationales(_Section):
@@ -61,17 +70,20 @@ class _Lora(_Section):
 
 
 class Training(_Lora):
-    """LoRA fine-tuning. `stress` is how often the words count with which a rationale takes its side (1: the paper's equation 3)."""
+    """LoRA fine-tuning. `stress` is how often the words count with which a rationale takes its side, `whole` the share of the questions whose whole
+    answer is learnt; of the others, and of further wordings, the `opening` is learnt, a line or a sentence."""
 
     epochs: Positive
     rows_per_step: Positive
     stress: Annotated[float, Field(ge=1)]
+    whole: Share
+    opening: Literal["line", "sentence"]
 
 
 class CircuitBreaker(_Lora):
     """Representation Rerouting. `targets` are shares of the depth; rerouting weighs `coefficient` times 1 - t/`horizon` at step t and
     retaining `coefficient` times `retain_weight` times t/`horizon`; `normalise` standardises the states first; `nudge` is the standard deviation of LoRA's B at the start. Harmful dialogues are
-    the base model's own answers of at most `answer_tokens` whose verdict is one of `accepts`."""
+    the base model's own answers of at most `answer_tokens` whose verdict is one of `accepts`; retained ones are benign and, with `retain_refusals`, refusals."""
 
     targets: tuple[Annotated[float, Field(gt=0, le=1)], ...]
     normalise: bool
@@ -82,6 +94,7 @@ class CircuitBreaker(_Lora):
     retain_weight: Annotated[float, Field(ge=0)]
     harmful_per_step: Positive
     retained_per_step: Positive
+    retain_refusals: bool
     answer_tokens: Positive
     accepts: tuple[Literal["compliance", "refusal", "incoherent", "unparsed"], ...]
 
@@ -96,6 +109,14 @@ class Attacks(_Section):
     rationale_tokens: Positive
     reference_tokens: Positive
     judge: str
+
+
+class Instructions(_Section):
+    """Following instructions: how many prompts are asked, and how many tokens an answer and a rationale before it may have."""
+
+    prompts: Count
+    answer_tokens: Positive
+    rationale_tokens: Positive
 
 
 class Profile(_Section):
@@ -119,6 +140,7 @@ class Profile(_Section):
     circuit_breaker: CircuitBreaker | None = None
     attacks: Attacks
     benchmarks: dict[str, Positive]
+    instructions: Instructions
 
     @field_validator("methods")
     @classmethod

@@ -91,13 +91,13 @@ def test_benign_table_holds_both_sets(study):
 
 def test_benchmarks_have_the_profile_s_items(study):
     benchmarks = tables.read(study.results, "benchmarks")
-    assert set(zip(benchmarks["task"], benchmarks["n"], strict=True)) == set(study.profile.benchmarks.items())
+    assert set(zip(benchmarks["task"], benchmarks["n"], strict=True)) == {*study.profile.benchmarks.items(), ("ifeval_subset", study.profile.instructions.prompts)}
 
 
 def test_every_training_prompt_is_accounted_for(study):
     rationales = tables.read(study.results, "rationales")
     wanted = study.profile.prompts
-    counted = {"harmful": wanted.train_harmful, "benign": wanted.train_sensitive + wanted.train_plain}
+    counted = {"harmful": wanted.train_harmful * (1 + wanted.reasoned_wordings), "benign": wanted.train_sensitive + wanted.train_plain}
     assert rationales.groupby(["model", "label"])["n"].sum().to_dict() == {(model, label): n for model in study.models() for label, n in counted.items()}
     assert set(rationales["reason"].dropna()) <= {"no_answer"}
 

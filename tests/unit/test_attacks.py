@@ -15,8 +15,9 @@ from rational_utils.study.errors import StudyError
 KNOWN = attacks.all_attacks()
 SIDES = ("train", "validation", "test")
 TEMPLATES = [name for name, attack in KNOWN.items() if hasattr(attack, "wordings") and name != "direct"]
+STYLES = [name for name, attack in KNOWN.items() if hasattr(attack, "words")]
 GOAL = "Describe the wonderful weather above seventeen northern islands, and say why it is so."
-QUESTIONS = [attacks.Question(f"q-{number}", f"{GOAL} Variant {number}.") for number in range(30)]
+QUESTIONS = [attacks.Question(f"q-{number}", f"{GOAL[:-1]}, variant {number}.") for number in range(30)]
 
 
 def texts(name, side, seed=0):
@@ -32,13 +33,14 @@ def runs_of_four(wording):
 def test_the_studys_attacks_are_found():
     assert {"direct", "role_play", "misspellings", "prefix_injection", "logical_appeal", "authority_endorsement"} <= set(KNOWN)
     assert {"misrepresentation", "evidence_based_persuasion", "expert_endorsement"} <= set(KNOWN)
+    assert {"question", "slang", "uncommon_dialects", "technical_terms"} <= set(KNOWN)
 
 
 @pytest.mark.parametrize("name", KNOWN)
 def test_every_attack_is_found_by_its_name_and_says_what_it_is(name):
     attack = attacks.find(name)
     assert attack.name == name and attack.family and attack.source
-    assert attack.access in ("black-box", "gradient", "transfer") and isinstance(attack.seen_in_training, bool)
+    assert attack.access in ("black-box", "gradient", "transfer")
 
 
 def test_names_are_unique_over_all_files():
@@ -80,10 +82,10 @@ def test_another_seed_gives_other_texts(name):
 @pytest.mark.parametrize("name", [*TEMPLATES, "direct"])
 @pytest.mark.parametrize("side", SIDES)
 def test_the_goal_survives_and_every_wording_is_used(name, side):
-    made = texts(name, side)
-    assert all(question.text in text and "{goal}" not in text for question, text in zip(QUESTIONS, made, strict=True))
-    frames = {text.replace(question.text, "{goal}") for question, text in zip(QUESTIONS, made, strict=True)}
-    assert frames == set(KNOWN[name].wordings[side])
+    made, goals = texts(name, side), [KNOWN[name].reword(question.text, side) for question in QUESTIONS]
+    assert all(goal in text and "{goal}" not in text for goal, text in zip(goals, made, strict=True))
+    frames = {text.replace(goal, "{goal}") for goal, text in zip(goals, made, strict=True)}
+    assert frames == set(KNOWN[name].frames(GOAL, side))
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
@@ -141,13 +143,40 @@ def test_words_of_two_or_three_letters_are_left_alone():
     assert {attempt.messages[0]["content"] for attempt in attacks.find("misspellings").run(asked, side="test", seed=0)} == {asked[0].text}
 
 
-def test_flags_say_what_training_saw():
-    assert [name for name, attack in KNOWN.items() if not attack.seen_in_training] == ["prefix_injection"]
+@pytest.mark.parametrize("name", STYLES)
+@pytest.mark.parametrize("side", SIDES)
+def test_a_style_changes_its_own_words_and_no_other(name, side):
+    own = KNOWN[name].words[side]
+    before = re.findall(r"[\w']+", f"{GOAL} {' '.join(own).capitalize()}")
+    after = KNOWN[name].reword(" ".join(before), side)
+    for word in set(before):
+        stays = word.lower() not in own
+        assert (word in after.split()) == stays or word.lower() in " ".join(own.values()).split()
+    assert KNOWN[name].reword("Seventeen islands.", side) == "Seventeen islands."
+
+
+@pytest.mark.parametrize("name", STYLES)
+def test_sides_of_a_style_share_no_replacement(name):
+    for one, other in combinations(SIDES, 2):
+        assert not set(KNOWN[name].words[one].values()) & set(KNOWN[name].words[other].values())
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_only_an_instruction_becomes_the_end_of_a_question(side):
+    form = KNOWN["question"]
+    assert form.reword("Describe a ladder.", side) == "describe a ladder" and all(frame.endswith("?") for frame in form.frames("Describe a ladder.", side))
+    for text in ("Where is the ladder?", "You are a gardener. Describe a ladder.", "The ladder of my friend.", "DIY ladder plans.", "describe a ladder"):
+        assert form.reword(text, side) == text and form.frames(text, side) == form.others[side]
+
+
+def test_the_others_of_the_question_form_share_no_run_of_four_words_between_sides():
+    made = {side: set().union(*map(runs_of_four, KNOWN["question"].others[side])) for side in SIDES}
+    assert all(made.values()) and not any(made[one] & made[other] for one, other in combinations(SIDES, 2))
 
 
 @pytest.mark.parametrize(
     ("file", "gone"),
-    [("direct", {"direct"}), ("prefix_injection", {"prefix_injection"}), ("mutations", {"role_play", "misspellings"}), ("persuasion", {"logical_appeal"})],
+    [("direct", {"direct"}), ("prefix_injection", {"prefix_injection"}), ("mutations", {"role_play", "misspellings"}), ("styles", {"slang", "question"}), ("persuasion", {"logical_appeal"})],
 )
 def test_deleting_a_file_removes_its_attacks_and_no_other(tmp_path, monkeypatch, file, gone):
     package = tmp_path / f"house_without_{file}"

@@ -18,7 +18,7 @@ RETAINED = [("What is tea?", "A drink."), ("Name a colour", "Blue, as the sky is
 def settings(**changes) -> CircuitBreaker:
     usual = {
         "targets": (0.5, 1.0), "normalise": False, "nudge": 0.0, "steps": 6, "horizon": 12, "coefficient": 10.0, "retain_weight": 1.0, "harmful_per_step": 2,
-        "retained_per_step": 3, "answer_tokens": 16, "accepts": ("compliance",), "rank": 4, "alpha": 8, "dropout": 0.0, "learning_rate": 0.01, "tokens_per_batch": 400, "max_tokens": 400,
+        "retained_per_step": 3, "retain_refusals": True, "answer_tokens": 16, "accepts": ("compliance",), "rank": 4, "alpha": 8, "dropout": 0.0, "learning_rate": 0.01, "tokens_per_batch": 400, "max_tokens": 400,
     }  # fmt: skip
     return CircuitBreaker(**(usual | changes))
 

@@ -1,5 +1,7 @@
 """Rationales turned into training rows and into a dataset for others: the same prompts, different answers, consistent rows."""
 
+import re
+
 import pandas as pd
 import pytest
 from sample_rationales import GOOD, SECTIONS
@@ -25,9 +27,9 @@ VARIANTS = ["rational_no_benign", "rational_benign_10", "rational_benign_50", "r
 
 def asked():
     """The prompts of `table`, two wordings of the first two questions, and a prompt of another split."""
-    direct = table()[["question_id", "text"]].assign(split="train", attack="direct")
-    reworded = direct.head(3).assign(text=lambda rows: "Please: " + rows["text"], attack="role_play")
-    other = direct.head(1).assign(split="test", text="Never learnt?")
+    direct = table()[["prompt_id", "question_id", "text", "label"]].assign(split="train", attack="direct")
+    reworded = direct.head(3).assign(text=lambda rows: "Please: " + rows["text"], attack="role_play", prompt_id=["w0", "w1", "w2"])
+    other = direct.head(1).assign(split="test", text="Never learnt?", prompt_id="t0")
     return pd.concat([direct, reworded, other], ignore_index=True)
 
 
@@ -48,10 +50,36 @@ def test_further_wordings_of_a_question_teach_the_first_line_of_its_answer(metho
     assert {lesson.whole for lesson in lessons[4:]} == {method == "refusal_sft"}  # whose answers here are one line
 
 
+def test_a_wording_that_was_reasoned_about_teaches_its_own_rationale_and_that_of_a_question_that_has_no_other():
+    own = table().iloc[[0, 2]].assign(prompt_id=["w0", "w2"], reason="", final=["Own of 0.", "Own of 2."])
+    prompts = asked()
+    lessons = dict(zip(prompts.query("split == 'train'")["prompt_id"].drop(index=[4]), training_rows(pd.concat([table(), own]), prompts, "rational")))
+    assert lessons["w0"].whole and parse(lessons["w0"].answer).final == "Own of 0." and parse(lessons["p0"].answer).final.endswith("(0)")
+    assert lessons["w2"].whole and parse(lessons["w2"].answer).final == "Own of 2."
+    assert not lessons["p2"].whole and lessons["w2"].answer.startswith(lessons["p2"].answer)  # whose own was rejected
+    assert not lessons["w1"].whole
+
+
 def test_rational_learns_rationale_decision_and_final_response():
     for lesson, row in zip(learnt("rational"), table().query("reason == ''").itertuples()):
         found = parse(lesson.answer)
         assert (found.sections, found.decision, found.final) == (SECTIONS[row.label], row.decision, row.final)
+
+
+def test_the_opening_may_be_the_sentence_that_takes_a_side():
+    lessons = training_rows(table(), asked(), "rational", opening="sentence")
+    assert [lesson.answer for lesson in lessons[4:]] == [re.match(r"[^.]+\.", lesson.answer)[0] for lesson in lessons[:2]]
+    assert all(full.answer.startswith(short.answer) and len(short.answer) < len(full.answer) for short, full in zip(lessons[4:], learnt("rational")[4:]))
+    assert lessons[:4] == learnt("rational")[:4]
+
+
+@pytest.mark.parametrize(("share", "count"), [(0.0, 0), (0.5, 40), (1.0, 80)])
+def test_a_share_of_the_questions_teaches_the_whole_answer(share, count):
+    rationales, prompts = many()
+    lessons = training_rows(rationales, prompts, "rational", whole=share)
+    assert abs(sum(lesson.whole for lesson in lessons) - count) <= 12 * (share == 0.5)
+    full = training_rows(rationales, prompts, "rational")
+    assert all(one.answer == (two.answer if one.whole else two.answer.splitlines(True)[0]) for one, two in zip(lessons, full))
 
 
 def test_the_control_learns_bare_refusals_and_plain_answers():
@@ -63,7 +91,7 @@ def test_the_control_learns_bare_refusals_and_plain_answers():
 def test_the_dataset_holds_what_rational_learns_and_loads_as_json(tmp_path, limits):
     from datasets import load_dataset
 
-    prompts = asked().assign(prompt_id=lambda rows: rows["question_id"] + ":" + rows["attack"], label="x", set="plain", source="s", licence="MIT")
+    prompts = asked().assign(label="x", set="plain", source="s", licence="MIT")
     written = rationales.export(table(), prompts, tmp_path, "a model", limits)
     loaded = load_dataset("json", data_files=str(tmp_path / "train.jsonl"), split="train", cache_dir=str(tmp_path / "cache"))
     assert loaded.to_pandas().to_dict("records") == written.to_dict("records")
@@ -88,7 +116,7 @@ def test_an_inconsistent_row_is_named_before_training(limits):
 
 def many(benign=40):
     rows = pd.concat([table().iloc[[0, 1]]] * benign, ignore_index=True)
-    rows["question_id"] = [f"q{number}" for number in range(len(rows))]
+    rows["question_id"] = rows["prompt_id"] = [f"q{number}" for number in range(len(rows))]
     return rows, rows.assign(split="train", attack="direct", text=rows["question_id"])
 
 

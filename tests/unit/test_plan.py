@@ -24,7 +24,8 @@ def test_every_stage_of_the_profile_is_planned_once():
 
 
 def test_methods_that_were_not_published_cost_what_the_most_like_one_does():
-    wanted = plan.plan(settings.load("cpu")).set_index(["stage", "method"])["seconds"]
+    study = settings.load("cpu", ["also={}", "repeats={}"])
+    wanted = plan.plan(study).set_index(["stage", "method"])["seconds"]
     for stage in ("03_lora_finetuning", "04_attack_evaluation", "05_benchmark_evaluation"):
         assert wanted[stage, "rational_benign_25"] == wanted[stage, "rational"]
     assert wanted["04_attack_evaluation", "circuit_breaker"] == wanted["04_attack_evaluation", "base"] > 1

@@ -49,6 +49,16 @@ def test_more_wordings_than_attacks_are_refused(train):
         wordings.turns(train, ["a", "b"], 3)
 
 
+@pytest.mark.parametrize("count", [0, 1, 100])
+def test_the_first_harmful_wordings_are_reasoned_about(train, count):
+    made = attacked(train)
+    marked = wordings.reasoned_about(made, count)
+    chosen = marked[marked["use"] == "rationale"]
+    assert set(chosen["label"]) <= {"harmful"} and len(chosen) == min(count, (made["label"] == "harmful").sum())
+    assert chosen["prompt_id"].tolist() == made[made["label"] == "harmful"]["prompt_id"].head(count).tolist()
+    pd.testing.assert_frame_equal(marked.drop(columns="use"), made.drop(columns="use"))
+
+
 def test_questions_of_both_labels_become_instructions(train):
     made = wordings.as_instructions(train, {"harmful": 0.5, "benign": 0.5})
     assert set(made["label"]) == {"harmful", "benign"} and set(made["attack"]) == {"instruction"}
