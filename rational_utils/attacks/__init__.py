@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol, Sequence
 
 from ..study.errors import StudyError
+from ._questions import problem
 
 Side = Literal["train", "validation", "test"]
+Message = dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -27,24 +30,37 @@ class Question:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attack on one question: the dialogue to send and what it cost to find it."""
+    """One attack on one question: the dialogue to send, what the answer is made to begin with, and what it cost to find it.
+
+    `failed` says why there is nothing to send; "" otherwise. `queries` counts the final answer as well.
+    """
 
     attack: str
     question_id: str
-    messages: tuple[dict[str, str], ...]
+    messages: tuple[Message, ...]
+    prefill: str = ""
     queries: int = 1
     gradient_steps: int = 0
+    seconds: float = 0.0
+    failed: str = ""
+
+
+class Target(Protocol):
+    """The model under attack, as far as it lets itself be used: whoever offers `answer` can be talked to."""
+
+    def answer(self, dialogues: Sequence[Sequence[Message]]) -> list[str]: ...
 
 
 class Attack(Protocol):
-    """What every attack offers. `access` is black-box, gradient or transfer."""
+    """What every attack offers. `access` is black-box, gradient or transfer; `needs` names what the target must offer, if anything."""
 
     name: str
     family: str
     access: str
     source: str
+    needs: str
 
-    def run(self, questions: Sequence[Question], *, side: Side, seed: int) -> list[Attempt]: ...
+    def run(self, questions: Sequence[Question], *, side: Side, seed: int, target: Target | None = None) -> list[Attempt]: ...
 
 
 def all_attacks() -> dict[str, Attack]:
@@ -58,3 +74,15 @@ def find(name: str) -> Attack:
     if name not in known:
         raise StudyError(f"attack {name!r} is unknown; known: {', '.join(known)}")
     return known[name]
+
+
+def launch(attack: Attack, questions: Sequence[Question], *, side: Side, seed: int, target: Target | None = None) -> list[Attempt]:
+    """An attempt for every question, in order; where there can be none it says why in `failed`, and the rest goes on."""
+    unfit = f"{attack.name} needs a target that offers `{attack.needs}`" if attack.needs and not hasattr(target, attack.needs) else ""
+    reasons = {question.question_id: unfit or problem(question.text) for question in questions}
+    usable = [question for question in questions if not reasons[question.question_id]]
+    started = time.perf_counter()
+    made = attack.run(usable, side=side, seed=seed, target=target) if usable else []
+    share = (time.perf_counter() - started) / max(1, len(made))
+    found = {attempt.question_id: replace(attempt, seconds=share) for attempt in made}
+    return [found.get(name) or Attempt(attack.name, name, (), queries=0, failed=reason) for name, reason in reasons.items()]

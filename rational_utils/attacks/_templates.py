@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Sequence
 
-from . import Attempt, Question, Side
+from . import Attempt, Message, Question, Side, Target
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,9 @@ class TemplateAttack:
     source: str
     wordings: dict[Side, tuple[str, ...]]
     access: str = "black-box"
+    needs: str = ""
 
-    def run(self, questions: Sequence[Question], *, side: Side, seed: int) -> list[Attempt]:
+    def run(self, questions: Sequence[Question], *, side: Side, seed: int, target: Target | None = None) -> list[Attempt]:
         return [Attempt(self.name, question.question_id, self._dialogue(question, side, seed)) for question in questions]
 
     def frames(self, text: str, side: Side) -> tuple[str, ...]:
@@ -30,10 +31,17 @@ class TemplateAttack:
         """The question as it is put into a wording."""
         return text
 
-    def _dialogue(self, question: Question, side: Side, seed: int) -> tuple[dict[str, str], ...]:
+    def worded(self, question: Question, side: Side, seed: int) -> str:
+        """The question in the wording that it gets."""
         frames = self.frames(question.text, side)
-        frame = frames[pick(self.name, question.question_id, seed, len(frames))]
-        return ({"role": "user", "content": frame.replace("{goal}", self.reword(question.text, side))},)
+        return frames[pick(self.name, question.question_id, seed, len(frames))].replace("{goal}", self.reword(question.text, side))
+
+    def _dialogue(self, question: Question, side: Side, seed: int) -> tuple[Message, ...]:
+        return (said(self.worded(question, side, seed)),)
+
+
+def said(text: str, role: str = "user") -> Message:
+    return {"role": role, "content": text}
 
 
 def pick(name: str, question_id: str, seed: int, choices: int) -> int:

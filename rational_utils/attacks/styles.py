@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from . import Side
+from ._questions import clause, is_instruction
 from ._templates import TemplateAttack
 
 SOURCE = "SORRY-Bench (arXiv 2406.14598), writing styles, by lexicons of ours"
@@ -40,16 +41,7 @@ class QuestionForm(TemplateAttack):
         return (self.wordings if is_instruction(text) else self.others)[side]
 
     def reword(self, text: str, side: Side) -> str:
-        return text[0].lower() + text[1:].rstrip(".! ") if is_instruction(text) else text
-
-
-_NO_VERB = re.compile(r"(?:you|i|we|the|an?|if|how|what|why|which|who|whose|where|when|is|are|can|could|would|should|do|does|in|on|as|for|my|let)\b", re.IGNORECASE)
-
-
-def is_instruction(text: str) -> bool:
-    """Whether a text is one sentence that begins with its verb: "Describe a ladder."."""
-    one_sentence = not re.search(r"[.!?]\s+\S", text) and not text.rstrip().endswith("?")
-    return one_sentence and text[:1].isupper() and not text[1:2].isupper() and not _NO_VERB.match(text)
+        return clause(text)
 
 
 QUESTION = QuestionForm(

@@ -39,7 +39,8 @@ def publish(study: Study) -> None:
     for notebook in sorted(stages.NOTEBOOKS.glob("*.ipynb")):
         for executed in _executed(study, notebook.stem):
             _take_outputs(notebook, executed)
-    display.update_readme(ROOT / "README.md", {"results": results_block(study), "cost": cost_block(study)})
+    name = study.profile.name
+    display.update_readme(ROOT / "README.md", {f"results-{name}": results_block(study), f"cost-{name}": cost_block(study)})
 
 
 def _copy(source, target) -> None:
@@ -86,6 +87,7 @@ def results_block(study: Study) -> str:
             "responses (questions)": f"{pooled.n} ({pooled.clusters})",
             "incoherent": f"{(one_seed['verdict'] == 'incoherent').mean():.1%}",
             "over-refusal": f"{(benign['verdict'] == 'refusal').mean():.1%} (n={len(benign)})",
+            "reference, nats a token": f"{benign['reference_nll'].mean():.2f}",
         })  # fmt: skip
     models = " and ".join(f"`{model}`" for model in study.models())
     about = f"Profile `{study.profile.name}`, {models}, seed {study.profile.seeds[0]}; 95 % intervals by bootstrap over questions."

@@ -14,14 +14,28 @@ from rational_utils.study.errors import StudyError
 
 KNOWN = attacks.all_attacks()
 SIDES = ("train", "validation", "test")
-TEMPLATES = [name for name, attack in KNOWN.items() if hasattr(attack, "wordings") and name != "direct"]
+PLAIN = [name for name, attack in KNOWN.items() if hasattr(attack, "wordings") and attack.wordings["test"] == ("{goal}",)]  # the question stays as it is
+TEMPLATES = [name for name, attack in KNOWN.items() if hasattr(attack, "wordings") and name not in PLAIN]
+SEVERAL = [name for name in KNOWN if name in ("misspellings", "few_shot") or (name in TEMPLATES and len(KNOWN[name].wordings["test"]) > 1)]
+TURNS = [name for name, attack in KNOWN.items() if hasattr(attack, "turns")]
 STYLES = [name for name, attack in KNOWN.items() if hasattr(attack, "words")]
 GOAL = "Describe the wonderful weather above seventeen northern islands, and say why it is so."
 QUESTIONS = [attacks.Question(f"q-{number}", f"{GOAL[:-1]}, variant {number}.") for number in range(30)]
 
 
+class Echo:
+    """A target that says how many messages it has seen."""
+
+    def answer(self, dialogues):
+        return [f"I have read {len(dialogue)}." for dialogue in dialogues]
+
+
+def run(name, questions=QUESTIONS, side="test", seed=0):
+    return attacks.find(name).run(questions, side=side, seed=seed, target=Echo())
+
+
 def texts(name, side, seed=0):
-    return [attempt.messages[-1]["content"] for attempt in attacks.find(name).run(QUESTIONS, side=side, seed=seed)]
+    return [attempt.messages[-1]["content"] for attempt in run(name, side=side, seed=seed)]
 
 
 def runs_of_four(wording):
@@ -61,25 +75,24 @@ def test_an_unknown_attack_lists_the_known_ones():
 @pytest.mark.parametrize("name", KNOWN)
 @pytest.mark.parametrize("side", SIDES)
 def test_attacks_answer_every_question_in_order_and_repeat_themselves(name, side):
-    attempts = attacks.find(name).run(QUESTIONS, side=side, seed=3)
+    attempts = run(name, side=side, seed=3)
     assert [attempt.question_id for attempt in attempts] == [question.question_id for question in QUESTIONS]
-    assert all(attempt.attack == name and attempt.messages[-1]["role"] == "user" and attempt.queries == 1 for attempt in attempts)
-    assert attempts == attacks.find(name).run(QUESTIONS, side=side, seed=3)
+    assert all(attempt.attack == name and attempt.messages[-1]["role"] == "user" for attempt in attempts)
+    assert all(attempt.queries == 1 + sum(message["role"] == "assistant" for message in attempt.messages) for attempt in attempts) or name == "few_shot"
+    assert attempts == run(name, side=side, seed=3)
 
 
 @pytest.mark.parametrize("name", KNOWN)
 def test_an_attempt_does_not_depend_on_the_other_questions(name):
-    whole = attacks.find(name).run(QUESTIONS, side="test", seed=1)
-    assert attacks.find(name).run(QUESTIONS[5:6], side="test", seed=1) == whole[5:6]
+    assert run(name, QUESTIONS[5:6], seed=1) == run(name, seed=1)[5:6]
 
 
-@pytest.mark.parametrize("name", [name for name in KNOWN if name != "direct"])
-def test_another_seed_gives_other_texts(name):
-    sides = [side for side in SIDES if name == "misspellings" or len(KNOWN[name].wordings[side]) > 1]
-    assert sides and all(texts(name, side, seed=0) != texts(name, side, seed=1) for side in sides)
+@pytest.mark.parametrize("name", SEVERAL)
+def test_another_seed_gives_other_dialogues(name):
+    assert run(name, seed=0) != run(name, seed=1)
 
 
-@pytest.mark.parametrize("name", [*TEMPLATES, "direct"])
+@pytest.mark.parametrize("name", [*TEMPLATES, *PLAIN])
 @pytest.mark.parametrize("side", SIDES)
 def test_the_goal_survives_and_every_wording_is_used(name, side):
     made, goals = texts(name, side), [KNOWN[name].reword(question.text, side) for question in QUESTIONS]
@@ -108,8 +121,77 @@ def test_the_check_on_runs_of_words_can_fail():
     assert runs_of_four("As a careful writer, I ask: {goal}") & runs_of_four("{goal} Speak as a careful writer.")
 
 
-def test_direct_sends_the_question_as_it_is():
-    assert [texts("direct", side) for side in SIDES] == [[question.text for question in QUESTIONS]] * 3
+@pytest.mark.parametrize("name", PLAIN)
+def test_some_send_the_question_as_it_is(name):
+    assert [texts(name, side) for side in SIDES] == [[question.text for question in QUESTIONS]] * 3
+
+
+@pytest.mark.parametrize("name", TURNS)
+@pytest.mark.parametrize("side", SIDES)
+def test_the_targets_own_replies_stay_in_the_dialogue(name, side):
+    for question, attempt in zip(QUESTIONS, run(name, side=side), strict=True):
+        assert [message["role"] for message in attempt.messages] == [*["user", "assistant"] * (attempt.queries - 1), "user"]
+        assert [message["content"] for message in attempt.messages[1::2]] == [f"I have read {2 * turn + 1}." for turn in range(attempt.queries - 1)]
+        assert question.text in attempt.messages[-1]["content"] and attempt.queries == len(KNOWN[name].turns[side]) >= 3
+
+
+def test_sides_of_a_dialogue_share_no_turn():
+    for name in TURNS:
+        for one, other in combinations(SIDES, 2):
+            assert not set(KNOWN[name].turns[one]) & set(KNOWN[name].turns[other])
+
+
+def test_demonstrations_are_dialogues_and_sides_share_none():
+    from rational_utils.attacks.few_shot import DEMONSTRATIONS, SHOTS
+
+    for one, other in combinations(SIDES, 2):
+        assert not set(DEMONSTRATIONS[one]) & set(DEMONSTRATIONS[other])
+    roles = [message["role"] for message in run("few_shot")[0].messages]
+    assert roles == [*["user", "assistant"] * SHOTS, "user"]
+
+
+@pytest.mark.parametrize("name", [name for name, attack in KNOWN.items() if hasattr(attack, "beginnings")])
+def test_a_prefill_is_what_the_answer_begins_with_and_each_side_has_its_own(name):
+    assert [{attempt.prefill for attempt in run(name, side=side)} for side in SIDES] == [{KNOWN[name].beginnings[side]} for side in SIDES]
+    assert len(set(KNOWN[name].beginnings.values())) == 3
+    assert all(attempt.prefill == "" for attempt in run("direct"))
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_encodings_can_be_read_back(side):
+    import base64
+
+    from rational_utils.attacks.in_the_wild import LEET
+
+    hidden = [text.split()[-1] for text in texts("base64", side)]
+    assert [base64.b64decode(text).decode() for text in hidden] == [question.text for question in QUESTIONS]
+    assert all(question.text.translate(LEET) in text for question, text in zip(QUESTIONS, texts("leetspeak", side), strict=True))
+
+
+BAD = {"": "is empty", "   ": "is empty", "a" * 10_000: "has 10000 characters, allowed 4000", "Ring\x07 the bell.": "control characters", "\u0645\u0631\u062d\u0628\u0627": "from right to left"}
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_bad_question_is_recorded_as_failed_and_the_rest_goes_on(name):
+    asked = [QUESTIONS[0], *(attacks.Question(f"bad-{number}", text) for number, text in enumerate(BAD)), QUESTIONS[1]]
+    made = attacks.launch(attacks.find(name), asked, side="test", seed=0, target=Echo())
+    assert [attempt.question_id for attempt in made] == [question.question_id for question in asked]
+    assert [attempt.failed == "" for attempt in made] == [True, *[False] * len(BAD), True]
+    for attempt, said in zip(made[1:-1], BAD.values(), strict=True):
+        assert said in attempt.failed and "\n" not in attempt.failed and attempt.messages == () and attempt.queries == 0
+    plain = [attempt.messages for attempt in run(name, [QUESTIONS[0], QUESTIONS[1]])]
+    assert [made[0].messages, made[-1].messages] == plain and made[0].seconds >= 0
+
+
+def test_letters_with_accents_are_no_control_characters():
+    assert attacks.problem("D\u00e9cris l'\u00e9chelle, \u00fc\u00df \u2013 \u65e5\u672c\n\tplease.") == ""
+
+
+@pytest.mark.parametrize("target", [None, object()])
+def test_an_attack_on_a_target_it_cannot_use_fails_in_one_line(target):
+    made = attacks.launch(attacks.find("crescendo"), QUESTIONS[:2], side="test", seed=0, target=target)
+    assert {attempt.failed for attempt in made} == {"crescendo needs a target that offers `answer`"}
+    assert not any(attempt.failed for attempt in attacks.launch(attacks.find("direct"), QUESTIONS[:2], side="test", seed=0, target=target))
 
 
 @pytest.mark.parametrize("side", SIDES)
@@ -140,7 +222,7 @@ def test_misspelled_words_of_the_test_are_not_those_of_training():
 
 def test_words_of_two_or_three_letters_are_left_alone():
     asked = [attacks.Question(f"s-{number}", "Why do we say so, and to who is it? A3b4c5 42!") for number in range(20)]
-    assert {attempt.messages[0]["content"] for attempt in attacks.find("misspellings").run(asked, side="test", seed=0)} == {asked[0].text}
+    assert {attempt.messages[0]["content"] for attempt in run("misspellings", asked)} == {asked[0].text}
 
 
 @pytest.mark.parametrize("name", STYLES)
@@ -176,7 +258,7 @@ def test_the_others_of_the_question_form_share_no_run_of_four_words_between_side
 
 @pytest.mark.parametrize(
     ("file", "gone"),
-    [("direct", {"direct"}), ("prefix_injection", {"prefix_injection"}), ("mutations", {"role_play", "misspellings"}), ("styles", {"slang", "question"}), ("persuasion", {"logical_appeal"})],
+    [("direct", {"direct"}), ("prefix_injection", {"prefix_injection"}), ("mutations", {"role_play", "misspellings"}), ("styles", {"slang", "question"}), ("multi_turn", {"crescendo"}), ("adaptive", {"no_reasoning"}), ("in_the_wild", {"base64"}), ("few_shot", {"few_shot"}), ("persuasion", {"logical_appeal"})],
 )
 def test_deleting_a_file_removes_its_attacks_and_no_other(tmp_path, monkeypatch, file, gone):
     package = tmp_path / f"house_without_{file}"
