@@ -32,7 +32,7 @@ class Question:
 class Attempt:
     """One attack on one question: the dialogue to send, what the answer is made to begin with, and what it cost to find it.
 
-    `failed` says why there is nothing to send; "" otherwise. `queries` counts the final answer as well.
+    `failed` says why there is nothing to send; "" otherwise. `queries` counts the final answer as well; `curve` is a search's best loss after each step.
     """
 
     attack: str
@@ -41,12 +41,27 @@ class Attempt:
     prefill: str = ""
     queries: int = 1
     gradient_steps: int = 0
+    curve: tuple[float, ...] = ()
     seconds: float = 0.0
     failed: str = ""
 
 
+@dataclass(frozen=True)
+class Budget:
+    """How much a searching attack may spend: steps, candidates tried at each (`width`) of the `top` words of a place, the suffix's length, and on how
+    many questions a universal suffix is sought."""
+
+    steps: int = 20
+    width: int = 64
+    top: int = 256
+    suffix_tokens: int = 20
+    together: int = 4
+
+
 class Target(Protocol):
-    """The model under attack, as far as it lets itself be used: whoever offers `answer` can be talked to."""
+    """The model under attack, as far as it lets itself be used: whoever offers `answer` can be talked to, whoever offers `whitebox` looked into."""
+
+    whitebox: object
 
     def answer(self, dialogues: Sequence[Sequence[Message]]) -> list[str]: ...
 
@@ -60,7 +75,7 @@ class Attack(Protocol):
     source: str
     needs: str
 
-    def run(self, questions: Sequence[Question], *, side: Side, seed: int, target: Target | None = None) -> list[Attempt]: ...
+    def run(self, questions: Sequence[Question], *, side: Side, seed: int, target: Target | None = None, budget: Budget = Budget()) -> list[Attempt]: ...
 
 
 def all_attacks() -> dict[str, Attack]:
@@ -76,13 +91,13 @@ def find(name: str) -> Attack:
     return known[name]
 
 
-def launch(attack: Attack, questions: Sequence[Question], *, side: Side, seed: int, target: Target | None = None) -> list[Attempt]:
+def launch(attack: Attack, questions: Sequence[Question], *, side: Side, seed: int, target: Target | None = None, budget: Budget = Budget()) -> list[Attempt]:
     """An attempt for every question, in order; where there can be none it says why in `failed`, and the rest goes on."""
     unfit = f"{attack.name} needs a target that offers `{attack.needs}`" if attack.needs and not hasattr(target, attack.needs) else ""
     reasons = {question.question_id: unfit or problem(question.text) for question in questions}
     usable = [question for question in questions if not reasons[question.question_id]]
     started = time.perf_counter()
-    made = attack.run(usable, side=side, seed=seed, target=target) if usable else []
+    made = attack.run(usable, side=side, seed=seed, target=target, budget=budget) if usable else []
     share = (time.perf_counter() - started) / max(1, len(made))
     found = {attempt.question_id: replace(attempt, seconds=share) for attempt in made}
     return [found.get(name) or Attempt(attack.name, name, (), queries=0, failed=reason) for name, reason in reasons.items()]

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Sequence
 
-from . import Attempt, Message, Question, Side, Target
+from . import Attempt, Budget, Message, Question, Side, Target
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class TemplateAttack:
     access: str = "black-box"
     needs: str = ""
 
-    def run(self, questions: Sequence[Question], *, side: Side, seed: int, target: Target | None = None) -> list[Attempt]:
+    def run(self, questions: Sequence[Question], *, side: Side, seed: int, target: Target | None = None, budget: Budget = Budget()) -> list[Attempt]:
         return [Attempt(self.name, question.question_id, self._dialogue(question, side, seed)) for question in questions]
 
     def frames(self, text: str, side: Side) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Sequence
 
-from . import Attempt, Question, Side, Target
+from . import Attempt, Budget, Question, Side, Target
 from ._templates import TemplateAttack
 
 SOURCE = "this study; prefilling after Andriushchenko et al. (arXiv 2404.02151)"
@@ -25,7 +25,7 @@ class Prefilled(TemplateAttack):
 
     beginnings: dict[Side, str]
 
-    def run(self, questions: Sequence[Question], *, side: Side, seed: int, target: Target | None = None) -> list[Attempt]:
+    def run(self, questions: Sequence[Question], *, side: Side, seed: int, target: Target | None = None, budget: Budget = Budget()) -> list[Attempt]:
         return [replace(attempt, prefill=self.beginnings[side]) for attempt in super().run(questions, side=side, seed=seed)]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Sequence
 
-from . import Attempt, Question, Side, Target
+from . import Attempt, Budget, Question, Side, Target
 from ._templates import said
 
 
@@ -23,7 +23,7 @@ class MultiTurn:
     access: str = "black-box"
     needs: str = "answer"
 
-    def run(self, questions: Sequence[Question], *, side: Side, seed: int, target: Target | None = None) -> list[Attempt]:
+    def run(self, questions: Sequence[Question], *, side: Side, seed: int, target: Target | None = None, budget: Budget = Budget()) -> list[Attempt]:
         dialogues: list[tuple] = [() for _ in questions]
         *before, last = self.turns[side]
         for turn in before:

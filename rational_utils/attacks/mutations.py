@@ -10,7 +10,7 @@ import random
 import re
 from typing import Callable, Sequence
 
-from . import Attempt, Question, Side, Target
+from . import Attempt, Budget, Question, Side, Target
 from ._templates import TemplateAttack, pick
 
 SOURCE = "SORRY-Bench (arXiv 2406.14598), writing styles"
@@ -55,7 +55,7 @@ class Misspellings:
     name, family, access, source, needs = "misspellings", "mutation", "black-box", SOURCE, ""
     share = 0.4
 
-    def run(self, questions: Sequence[Question], *, side: Side, seed: int, target: Target | None = None) -> list[Attempt]:
+    def run(self, questions: Sequence[Question], *, side: Side, seed: int, target: Target | None = None, budget: Budget = Budget()) -> list[Attempt]:
         return [Attempt(self.name, q.question_id, ({"role": "user", "content": self._misspell(q, side, seed)},)) for q in questions]
 
     def _misspell(self, question: Question, side: Side, seed: int) -> str:

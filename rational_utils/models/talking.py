@@ -7,15 +7,17 @@ from typing import Callable, Sequence
 
 from .chat import render
 from .generation import Completion, Request
+from .whitebox import Whitebox
 
 
 @dataclass(frozen=True)
 class Talker:
-    """`complete` turns requests into completions; a reply has at most `max_tokens` tokens and is greedy."""
+    """`complete` turns requests into completions; a reply has at most `max_tokens` tokens and is greedy. `whitebox` is the same model from inside."""
 
     tokenizer: object
     max_tokens: int
     complete: Callable[[list[Request]], list[Completion]]
+    whitebox: Whitebox
 
     def answer(self, dialogues: Sequence[Sequence[dict[str, str]]]) -> list[str]:
         """One reply a dialogue, in order."""

@@ -99,6 +99,18 @@ class CircuitBreaker(_Lora):
     accepts: tuple[Literal["compliance", "refusal", "incoherent", "unparsed"], ...]
 
 
+class Search(_Section):
+    """What an attack that searches by gradient may spend: on how many of the questions it is tried at all, steps, candidates at each (`width`)
+    of the `top` words of a place, the suffix's length, and on how many questions a universal suffix is sought."""
+
+    questions: Positive
+    steps: Positive
+    width: Positive
+    top: Positive
+    suffix_tokens: Positive
+    together: Positive
+
+
 class Attacks(_Section):
     """Attack evaluation: on whose questions (a recipe is chosen on "validation", never on "test"), which attacks, how many
     tokens an answer and a rationale before it may have, and how many of a reference answer are scored."""
@@ -109,6 +121,7 @@ class Attacks(_Section):
     rationale_tokens: Positive
     reference_tokens: Positive
     judge: str
+    search: Search
 
 
 class Instructions(_Section):

@@ -1,0 +1,111 @@
+"""Suffixes found by gradient: GCG (Zou et al., arXiv 2307.15043), AutoPrompt (Shin et al., arXiv 2010.15980), UAT (Wallace et al., arXiv 1908.07125).
+
+One search, three ways to propose candidates. All want the target's answer to begin with agreement, and count only suffixes whose
+text is read as the same tokens again. White-box: they need the target's gradients.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Callable, Sequence
+
+import torch
+
+from . import Attempt, Budget, Question, Side, Target
+from ._templates import said
+
+TARGET = "Sure, here is"
+FIRST = "x"  # what a suffix begins as, again and again
+
+
+@dataclass(frozen=True)
+class Found:
+    """The best suffix of a search, its loss (nats a target token), the best loss after each step, and how many suffixes were tried."""
+
+    suffix: str
+    loss: float
+    curve: tuple[float, ...]
+    queries: int
+
+
+Propose = Callable[[torch.Tensor, tuple[int, ...], int, Budget, torch.Generator], list[tuple[int, ...]]]
+
+
+def random_coordinates(slope: torch.Tensor, suffix: tuple[int, ...], step: int, budget: Budget, draw: torch.Generator) -> list[tuple[int, ...]]:
+    """GCG: each candidate changes one random place to one of the `top` words that the slope likes best there."""
+    likely = (-slope).topk(budget.top, dim=1).indices
+    places = torch.randint(len(suffix), (budget.width,), generator=draw).tolist()
+    words = torch.randint(budget.top, (budget.width,), generator=draw).tolist()
+    return list(dict.fromkeys(_replaced(suffix, place, int(likely[place, word])) for place, word in zip(places, words)))
+
+
+def one_coordinate(slope: torch.Tensor, suffix: tuple[int, ...], step: int, budget: Budget, draw: torch.Generator) -> list[tuple[int, ...]]:
+    """AutoPrompt: the places take turns; the `width` words that the slope likes best there are all tried."""
+    place = step % len(suffix)
+    return [_replaced(suffix, place, word) for word in (-slope[place]).topk(budget.width).indices.tolist()]
+
+
+def first_order(slope: torch.Tensor, suffix: tuple[int, ...], step: int, budget: Budget, draw: torch.Generator) -> list[tuple[int, ...]]:
+    """UAT: the places take turns, and the slope's own choice is nearly believed: only a few words are tried."""
+    return one_coordinate(slope, suffix, step, Budget(width=min(budget.width, 4)), draw)
+
+
+def _replaced(suffix: tuple[int, ...], place: int, word: int) -> tuple[int, ...]:
+    return (*suffix[:place], word, *suffix[place + 1 :])
+
+
+def search(box, slots: list, propose: Propose, budget: Budget, seed: int) -> Found:
+    """Look for one suffix that makes the target likely in every slot (their mean loss counts).
+
+    Args:
+        box: the target from inside (`models.whitebox.Whitebox`).
+    """
+    draw = torch.Generator().manual_seed(seed)
+    forbidden = ~box.allowed()
+    suffix = box.encode(" " + " ".join([FIRST] * budget.suffix_tokens))
+    best, curve, queries = (_loss(box, slots, [suffix])[0], suffix), [], 1
+    for number in range(budget.steps):
+        slope = torch.stack([box.slope(slot, suffix) for slot in slots]).mean(0)
+        slope[:, forbidden] = torch.inf
+        candidates = [made for made in propose(slope, suffix, number, budget, draw) if all(box.survives(slot, made) for slot in slots)]
+        if candidates:
+            losses = _loss(box, slots, candidates)
+            queries += len(candidates)
+            lowest = min(range(len(candidates)), key=losses.__getitem__)
+            suffix = candidates[lowest]
+            best = min(best, (losses[lowest], suffix))
+        curve.append(best[0])
+    return Found(box.tokenizer.decode(best[1]), best[0], tuple(curve), queries)
+
+
+def _loss(box, slots: list, suffixes: list[tuple[int, ...]]) -> list[float]:
+    return torch.stack([box.losses(slot, suffixes) for slot in slots]).mean(0).tolist()
+
+
+@dataclass(frozen=True)
+class GradientAttack:
+    """`universal` looks for one suffix for all questions, otherwise each question gets its own."""
+
+    name: str
+    source: str
+    propose: Propose
+    universal: bool = False
+    family: str = "gradient"
+    access: str = "gradient"
+    needs: str = "whitebox"
+
+    def run(self, questions: Sequence[Question], *, side: Side, seed: int, target: Target | None = None, budget: Budget = Budget()) -> list[Attempt]:
+        together = [list(questions)] if self.universal else [[question] for question in questions]
+        return [attempt for group in together for attempt in self._attack(group, seed, target.whitebox, budget)]
+
+    def _attack(self, questions: list[Question], seed: int, box, budget: Budget) -> list[Attempt]:
+        found = search(box, [box.slot(question.text + box.hole, TARGET) for question in questions[: budget.together]], self.propose, budget, seed)
+        cost = {"queries": 1 + found.queries // len(questions), "gradient_steps": budget.steps, "curve": found.curve}
+        return [Attempt(self.name, question.question_id, (said(question.text + found.suffix),), **cost) for question in questions]
+
+
+ATTACKS = [
+    GradientAttack("gcg", "Zou et al. (arXiv 2307.15043)", random_coordinates),
+    GradientAttack("autoprompt", "Shin et al. (arXiv 2010.15980), as HarmBench uses it", one_coordinate),
+    GradientAttack("uat", "Wallace et al. (arXiv 1908.07125), as HarmBench uses it", first_order, universal=True),
+]
