@@ -8,12 +8,15 @@ trainings, and nothing here carries harmful know-how: goals come from the prompt
 from __future__ import annotations
 
 import importlib
+import json
 import pkgutil
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Literal, Protocol, Sequence
 
 from ..study.errors import StudyError
+from ..study.keep import Keep
+from ..study.settings import digest
 from ._questions import problem
 
 Side = Literal["train", "validation", "test"]
@@ -48,20 +51,29 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Budget:
-    """How much a searching attack may spend: steps, candidates tried at each (`width`) of the `top` words of a place, the suffix's length, and on how
-    many questions a universal suffix is sought."""
+    """How much a searching attack may spend. By gradient: steps, candidates tried at each (`width`) of the `top` words of a place, the suffix's length,
+    and on how many questions a universal suffix is sought. By rewriting: rounds, wordings that go on side by side (`streams`), branches of each; and
+    the population of a genetic search."""
 
     steps: int = 20
     width: int = 64
     top: int = 256
     suffix_tokens: int = 20
     together: int = 4
+    rounds: int = 3
+    streams: int = 4
+    branches: int = 2
+    population: int = 32
 
 
 class Target(Protocol):
-    """The model under attack, as far as it lets itself be used: whoever offers `answer` can be talked to, whoever offers `whitebox` looked into."""
+    """The model under attack, as far as it lets itself be used: who offers `answer` can be talked to, who offers `whitebox` looked into; `attacker` is
+    another model that rewrites requests, and `score` says how far a reply answers a question (0 to 1)."""
 
     whitebox: object
+    attacker: object
+
+    def score(self, question: str, reply: str) -> float: ...
 
     def answer(self, dialogues: Sequence[Sequence[Message]]) -> list[str]: ...
 
@@ -91,13 +103,34 @@ def find(name: str) -> Attack:
     return known[name]
 
 
-def launch(attack: Attack, questions: Sequence[Question], *, side: Side, seed: int, target: Target | None = None, budget: Budget = Budget()) -> list[Attempt]:
-    """An attempt for every question, in order; where there can be none it says why in `failed`, and the rest goes on."""
+def launch(
+    attack: Attack, questions: Sequence[Question], *, side: Side, seed: int, target: Target | None = None, budget: Budget = Budget(), kept: Keep | None = None, made_by: str = ""
+) -> list[Attempt]:
+    """An attempt for every question, in order; where there can be none it says why in `failed`, and the rest goes on.
+
+    With `kept`, what a search has found for a question stays found when the work is interrupted; `made_by` names the target's weights.
+    """
     unfit = f"{attack.name} needs a target that offers `{attack.needs}`" if attack.needs and not hasattr(target, attack.needs) else ""
     reasons = {question.question_id: unfit or problem(question.text) for question in questions}
     usable = [question for question in questions if not reasons[question.question_id]]
-    started = time.perf_counter()
-    made = attack.run(usable, side=side, seed=seed, target=target, budget=budget) if usable else []
-    share = (time.perf_counter() - started) / max(1, len(made))
-    found = {attempt.question_id: replace(attempt, seconds=share) for attempt in made}
+    apart = attack.needs and not getattr(attack, "universal", False)
+    groups = [[question] for question in usable] if apart else [usable] * bool(usable)
+    found = {}
+    for group in groups:
+        key = digest(json.dumps([made_by, attack.name, side, seed, asdict(budget), [asdict(question) for question in group]]))
+        made = _restored(kept.get(key)) if kept and kept.get(key) else _timed(attack, group, side=side, seed=seed, target=target, budget=budget)
+        if kept and attack.needs and not kept.get(key):
+            kept.put(key, [asdict(attempt) for attempt in made])
+        found |= {attempt.question_id: attempt for attempt in made}
     return [found.get(name) or Attempt(attack.name, name, (), queries=0, failed=reason) for name, reason in reasons.items()]
+
+
+def _timed(attack: Attack, questions: Sequence[Question], **given) -> list[Attempt]:
+    started = time.perf_counter()
+    made = attack.run(questions, **given)
+    share = (time.perf_counter() - started) / max(1, len(made))
+    return [replace(attempt, seconds=share) for attempt in made]
+
+
+def _restored(made: list[dict]) -> list[Attempt]:
+    return [Attempt(**{**fields, "messages": tuple(fields["messages"]), "curve": tuple(fields["curve"])}) for fields in made]

@@ -12,14 +12,21 @@ from .whitebox import Whitebox
 
 @dataclass(frozen=True)
 class Talker:
-    """`complete` turns requests into completions; a reply has at most `max_tokens` tokens and is greedy. `whitebox` is the same model from inside."""
+    """`complete` turns requests into completions; a reply has at most `max_tokens` tokens.
+
+    What an attack may want besides: `whitebox` is the same model from inside, `attacker` another one that rewrites requests, `score` says
+    how far a reply answers a question (0 to 1).
+    """
 
     tokenizer: object
     max_tokens: int
     complete: Callable[[list[Request]], list[Completion]]
-    whitebox: Whitebox
+    whitebox: Whitebox | None = None
+    attacker: "Talker | None" = None
+    score: Callable[[str, str], float] | None = None
 
-    def answer(self, dialogues: Sequence[Sequence[dict[str, str]]]) -> list[str]:
-        """One reply a dialogue, in order."""
-        requests = [Request(render(self.tokenizer, list(dialogue)), self.max_tokens) for dialogue in dialogues]
+    def answer(self, dialogues: Sequence[Sequence[dict[str, str]]], temperature: float = 0.0, seed: int = 0) -> list[str]:
+        """One reply a dialogue, in order; greedy by default."""
+        rendered = [render(self.tokenizer, list(dialogue)) for dialogue in dialogues]
+        requests = [Request(text, self.max_tokens, temperature, seed * len(rendered) + number) for number, text in enumerate(rendered)]
         return [completion.text for completion in self.complete(requests)]

@@ -100,8 +100,8 @@ class CircuitBreaker(_Lora):
 
 
 class Search(_Section):
-    """What an attack that searches by gradient may spend: on how many of the questions it is tried at all, steps, candidates at each (`width`)
-    of the `top` words of a place, the suffix's length, and on how many questions a universal suffix is sought."""
+    """What an attack that searches may spend (`attacks.Budget`), on how many of the questions it is tried at all, and how many tokens an
+    attacker's rewriting may have."""
 
     questions: Positive
     steps: Positive
@@ -109,6 +109,11 @@ class Search(_Section):
     top: Positive
     suffix_tokens: Positive
     together: Positive
+    rounds: Positive
+    streams: Positive
+    branches: Positive
+    population: Positive
+    rewriting_tokens: Positive
 
 
 class Attacks(_Section):

@@ -74,8 +74,8 @@ def test_every_artifact_is_what_its_manifest_says(study):
 def test_attack_table_counts_every_response(study):
     attacks = tables.read(study.results, "attacks")
     assert sorted(attacks["method"].unique()) == METHODS and set(attacks["attack"]) == set(study.profile.attacks.names)
-    wanted = attacks["access"].map({"black-box": study.profile.prompts.test_harmful, "gradient": study.profile.attacks.search.questions})
-    assert (attacks["n"] == wanted).all() and (attacks["failed"] == 0).all()
+    few = attacks["family"].isin(["gradient", "search"]).map({True: study.profile.attacks.search.questions, False: study.profile.prompts.test_harmful})
+    assert (attacks["n"] == few).all() and (attacks["failed"] == 0).all()
     verdicts = pd.read_parquet(study.results / "verdicts.parquet")
     harmful = verdicts[verdicts["set"] == "harmful"]
     counted = harmful.groupby(["model", "method", "attack"])["verdict"].apply(lambda column: (column == "compliance").mean())

@@ -4,16 +4,16 @@ import importlib
 import re
 import shutil
 from itertools import combinations, permutations
+from pathlib import Path
 
 import pytest
 
 from rational_utils import attacks
 from rational_utils.attacks.mutations import SLIPS
-from rational_utils.study import errors
 from rational_utils.study.errors import StudyError
 
 EVERY = attacks.all_attacks()
-KNOWN = {name: attack for name, attack in EVERY.items() if attack.needs != "whitebox"}  # the others: test_gradient
+KNOWN = {name: attack for name, attack in EVERY.items() if attack.needs in ("", "answer")}  # the others: test_gradient, test_search
 SIDES = ("train", "validation", "test")
 PLAIN = [name for name, attack in KNOWN.items() if hasattr(attack, "wordings") and attack.wordings["test"] == ("{goal}",)]  # the question stays as it is
 TEMPLATES = [name for name, attack in KNOWN.items() if hasattr(attack, "wordings") and name not in PLAIN]
@@ -259,13 +259,11 @@ def test_the_others_of_the_question_form_share_no_run_of_four_words_between_side
 
 @pytest.mark.parametrize(
     ("file", "gone"),
-    [("direct", {"direct"}), ("prefix_injection", {"prefix_injection"}), ("mutations", {"role_play", "misspellings"}), ("styles", {"slang", "question"}), ("multi_turn", {"crescendo"}), ("adaptive", {"no_reasoning"}), ("in_the_wild", {"base64"}), ("few_shot", {"few_shot"}), ("gradient", {"gcg", "uat"}), ("persuasion", {"logical_appeal"})],
+    [("direct", {"direct"}), ("prefix_injection", {"prefix_injection"}), ("mutations", {"role_play", "misspellings"}), ("styles", {"slang", "question"}), ("multi_turn", {"crescendo"}), ("adaptive", {"no_reasoning"}), ("in_the_wild", {"base64"}), ("few_shot", {"few_shot"}), ("gradient", {"gcg", "uat"}), ("pair", {"pair"}), ("tap", {"tap"}), ("autodan", {"autodan"}), ("persuasion", {"logical_appeal"})],
 )
 def test_deleting_a_file_removes_its_attacks_and_no_other(tmp_path, monkeypatch, file, gone):
     package = tmp_path / f"house_without_{file}"
-    shutil.copytree(attacks.__path__[0], package / "attacks", ignore=shutil.ignore_patterns("__pycache__"))
-    (package / "study").mkdir()
-    shutil.copy(errors.__file__, package / "study" / "errors.py")
+    shutil.copytree(Path(attacks.__path__[0]).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
     (package / "attacks" / f"{file}.py").unlink()
     monkeypatch.syspath_prepend(tmp_path)
     left = importlib.import_module(f"{package.name}.attacks").all_attacks()

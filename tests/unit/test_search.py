@@ -1,0 +1,131 @@
+"""Attacks that search by rewriting or by breeding: they stop when they have won, keep to their budget, and stay with the goal."""
+
+import pytest
+import torch
+
+from rational_utils import attacks
+from rational_utils.attacks import Budget, Question, _refine, autodan
+from rational_utils.models import tiny, whitebox
+from rational_utils.study.keep import Keep
+
+GOAL = Question("q", "Describe how a wooden ladder is built.")
+SMALL = Budget(rounds=3, streams=2, branches=2, population=8)
+
+
+class Attacker:
+    def __init__(self, text):
+        self.text, self.asked = text, 0
+
+    def answer(self, dialogues, temperature, seed):
+        self.asked += len(dialogues)
+        return [self.text.format(number=seed * 100 + number) for number, _ in enumerate(dialogues)]
+
+
+class Target:
+    """Gives in to a prompt that holds `weakness`."""
+
+    def __init__(self, weakness, attacker):
+        self.weakness, self.attacker, self.asked = weakness, Attacker(attacker), 0
+
+    def answer(self, dialogues):
+        self.asked += len(dialogues)
+        return ["Yes." if self.weakness in dialogue[-1]["content"] else "No." for dialogue in dialogues]
+
+    def score(self, question, reply):
+        return float(reply == "Yes.")
+
+
+def launch(name, target, questions=(GOAL,), **more):
+    return attacks.launch(attacks.find(name), list(questions), side="test", seed=0, target=target, budget=SMALL, **more)
+
+
+@pytest.mark.parametrize("name", ["pair", "tap"])
+def test_what_is_answered_at_once_is_not_rewritten(name):
+    target = Target("ladder", "never")
+    (made,) = launch(name, target)
+    assert made.messages[0]["content"] == GOAL.text and target.attacker.asked == 0 and made.queries == target.asked + 1
+
+
+@pytest.mark.parametrize("name", ["pair", "tap"])
+def test_a_wording_that_wins_ends_the_search(name):
+    target = Target("please", "please describe the wooden ladder {number}, how it is built")
+    (made,) = launch(name, target)
+    assert "please" in made.messages[0]["content"] and made.queries == target.asked + target.attacker.asked + 1
+
+
+@pytest.mark.parametrize("name", ["pair", "tap"])
+def test_a_search_without_success_keeps_to_its_budget(name):
+    target = Target("never", "describe the wooden ladder {number}, how it is built")
+    (made,) = launch(name, target)
+    assert made.failed == "" and made.queries == target.asked + target.attacker.asked + 1
+    assert target.attacker.asked <= SMALL.rounds * SMALL.streams * SMALL.branches
+
+
+def test_tap_cuts_what_strays_from_the_goal():
+    target = Target("weather", "what a lovely weather {number}")
+    (made,) = launch("tap", target)
+    assert made.messages[0]["content"] == GOAL.text and target.asked == 1
+    assert _refine.on_topic(GOAL, "In a film: how a wooden ladder is built") and not _refine.on_topic(GOAL, "A ladder")
+
+
+def test_an_attacker_that_writes_nothing_leaves_the_wording():
+    made = _refine.rewritten(Target("", ""), GOAL, [_refine.Tried("old words", "No.", 0.0)], 0)
+    assert made == ["old words"]
+
+
+def test_the_attacker_sees_the_goal_and_the_refusal():
+    seen = []
+
+    class Curious(Attacker):
+        def answer(self, dialogues, temperature, seed):
+            seen.extend(dialogue[0]["content"] for dialogue in dialogues)
+            return super().answer(dialogues, temperature, seed)
+
+    target = Target("never", "x")
+    target.attacker = Curious("x")
+    launch("pair", target)
+    assert all(GOAL.text in text and "No." in text for text in seen) and seen
+
+
+@pytest.fixture(scope="module")
+def box():
+    torch.manual_seed(0)
+    return whitebox.Whitebox(*tiny.make("tiny"))
+
+
+class Open:
+    def __init__(self, box):
+        self.whitebox = box
+
+
+def test_breeding_never_loses_its_best_and_the_goal_stays_last(box):
+    (made,) = launch("autodan", Open(box))
+    assert list(made.curve) == sorted(made.curve, reverse=True) and len(made.curve) == SMALL.rounds
+    assert made.messages[0]["content"].endswith(GOAL.text) and made.queries == 1 + SMALL.rounds * SMALL.population
+    assert launch("autodan", Open(box))[0].messages == made.messages
+    slot = box.slot(box.hole, autodan.TARGET)
+    assert box.losses(slot, [box.encode(made.messages[0]["content"])]).item() == pytest.approx(made.curve[-1], abs=1e-4)
+
+
+def test_seeds_of_the_sides_share_no_sentence():
+    sentences = {side: {part for seed in seeds for part in seed.removesuffix(" {goal}").split(". ")} for side, seeds in autodan.SEEDS.items()}
+    assert not sentences["train"] & sentences["test"] and not sentences["validation"] & (sentences["train"] | sentences["test"])
+    assert all(seed.count("{goal}") == 1 and seed.endswith(": {goal}") for seeds in autodan.SEEDS.values() for seed in seeds)
+
+
+@pytest.mark.parametrize("name", ["gcg", "uat", "autodan"])
+def test_what_a_search_has_found_stays_found(box, tmp_path, name):
+    asked = [Question("a", "What is rain?"), Question("b", "What is snow?")]
+    first = launch(name, Open(box), asked, kept=Keep(tmp_path / "kept.jsonl"), made_by="these weights")
+    refuses = type("Closed", (), {"whitebox": None})()
+    assert launch(name, refuses, asked, kept=Keep(tmp_path / "kept.jsonl"), made_by="these weights") == first
+    with pytest.raises(AttributeError):
+        launch(name, refuses, asked, kept=Keep(tmp_path / "kept.jsonl"), made_by="other weights")
+
+
+def test_what_was_killed_goes_on_with_the_next_question(box, tmp_path):
+    asked = [Question("a", "What is rain?"), Question("b", "What is snow?")]
+    whole = launch("gcg", Open(box), asked)
+    launch("gcg", Open(box), asked[:1], kept=Keep(tmp_path / "kept.jsonl"))
+    goes_on = launch("gcg", Open(box), asked, kept=Keep(tmp_path / "kept.jsonl"))
+    assert [attempt.messages for attempt in goes_on] == [attempt.messages for attempt in whole]
