@@ -10,11 +10,11 @@ import pandas as pd
 from ..study.errors import StudyError
 from ..study.provenance import write_stamp
 from ..study.settings import Run, Study
-from . import comparisons, tables
+from . import claims, comparisons, tables
 
 
 def gather(study: Study) -> None:
-    """Write every result table of the profile, and verdicts.parquet, from the parts of the runs it names.
+    """Write every result table of the profile, verdicts.parquet and items.parquet, from the parts of the runs it names; then judge the claims.
 
     Raises:
         StudyError: a part is missing; the message names the table.
@@ -27,12 +27,24 @@ def gather(study: Study) -> None:
     stages = _parts(study, "stages")
     known = [run[1] == "all" or run in evaluated for run in zip(stages["model"], stages["method"], stages["seed"])]
     tables.write(study.results, "stages", stages[known])
-    verdicts = pd.concat([pd.read_parquet(path) for path in _files(study, "verdicts", "parquet")], ignore_index=True)
-    verdicts, buffer = _of_runs(verdicts, evaluated), io.BytesIO()
-    verdicts.to_parquet(buffer, index=False)
-    tables.write_bytes(study.results / "verdicts.parquet", buffer.getvalue())
-    tables.write(study.results, "comparisons", comparisons.compare(verdicts, tables.read(study.results, "attacks")))
+    verdicts = _of_runs(pd.concat([pd.read_parquet(path) for path in _files(study, "verdicts", "parquet")], ignore_index=True), evaluated)
+    items = pd.concat([_items(study, run) for run in evaluated], ignore_index=True)
+    _write(verdicts, study.results / "verdicts.parquet")
+    _write(items, study.results / "items.parquet")
+    attacks = tables.read(study.results, "attacks")
+    tables.write(study.results, "comparisons", comparisons.compare(verdicts, attacks))
+    tables.write(study.results, "claims", claims.evaluate(claims.read(), verdicts, items, attacks, pd.read_csv(claims.PAPER)))
     write_stamp(study.stamp("tables"))
+
+
+def _items(study: Study, run: Run) -> pd.DataFrame:
+    return pd.read_parquet(study.of(run.model).benchmark_items(run.method, run.seed)).assign(model=run.model, method=run.method, seed=run.seed)
+
+
+def _write(frame: pd.DataFrame, path: Path) -> None:
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False)
+    tables.write_bytes(path, buffer.getvalue())
 
 
 def _parts(study: Study, name: str) -> pd.DataFrame:

@@ -40,7 +40,7 @@ def publish(study: Study) -> None:
         for executed in _executed(study, notebook.stem):
             _take_outputs(notebook, executed)
     name = study.profile.name
-    display.update_readme(ROOT / "README.md", {f"results-{name}": results_block(study), f"cost-{name}": cost_block(study)})
+    display.update_readme(ROOT / "README.md", {f"results-{name}": results_block(study), f"cost-{name}": cost_block(study), f"claims-{name}": claims_block(study)})
 
 
 def _copy(source, target) -> None:
@@ -92,6 +92,18 @@ def results_block(study: Study) -> str:
     models = " and ".join(f"`{model}`" for model in study.models())
     about = f"Profile `{study.profile.name}`, {models}, seed {study.profile.seeds[0]}; 95 % intervals by bootstrap over questions."
     return f"{about}\n\n{to_markdown(pd.DataFrame(rows))}"
+
+
+def claims_block(study: Study) -> str:
+    """The claims and what became of them, as Markdown; effects in percentage points."""
+    found = tables.read(study.results, "claims")
+    shown = {f"{column}": [f"{100 * value:+.1f}" if pd.notna(value) else "" for value in found[column]] for column in ("effect", "low", "high")}
+    interval = [f"{effect} [{low}, {high}]" if effect else "" for effect, low, high in zip(*shown.values())]
+    holm = ["" if pd.isna(p) else "< .001" if p < 0.001 else f"{p:.3f}" for p in found["p_holm"]]
+    several = {"model": found["model"]} if found["model"].nunique() > 1 else {}
+    counts = found["clusters"].astype("Int64").astype(str).replace("<NA>", "")
+    columns = {"claim": found["claim"], **several, "what is claimed": found["statement"], "verdict": found["verdict"], "effect, points": interval, "questions": counts, "p (Holm)": holm}
+    return to_markdown(pd.DataFrame(columns))
 
 
 def machine(study: Study) -> dict:

@@ -89,6 +89,10 @@ SCHEMAS = {
     "comparisons": _schema(
         model=_text(), first=_text(), second=_text(), population=_text(), counted=_text(), difference=_number(-1, 1), low=_number(-1, 1),
         high=_number(-1, 1), n=_whole(1), clusters=_whole(1), p=_rate(), p_clustered=_rate(), p_holm=_rate()),
+    "claims": _schema(
+        claim=_text(), statement=_text(), model=_text(), verdict=_text(), effect=_number(-1, 1, nullable=True), low=_number(-1, 1, nullable=True),
+        high=_number(-1, 1, nullable=True), n=_whole(nullable=True), clusters=_whole(nullable=True), p=_rate(nullable=True), p_holm=_rate(nullable=True),
+        paper_reported=_text(nullable=True)),
     "judge_agreement": _schema(
         judge=_text(), source=_text(), n=_whole(1), kappa=_number(-1, 1, nullable=True), accuracy=_rate(),
         precision=_rate(nullable=True), recall=_rate(nullable=True),
@@ -106,6 +110,7 @@ RULES: dict[str, list[Rule]] = {
                 _around("asr"), _once(*RUN, "family", "attack")],
     "benign": [_share("over_refusal", "refusals"), _around("over_refusal"), _once(*RUN, "set")],
     "benchmarks": [_around("value"), _once(*RUN, "task", "mode", "metric")],
+    "claims": [_once("claim", "model")],
     "comparisons": [_around("difference"), _once("model", "first", "second", "population")],
     "judge_agreement": [_ordered()],
 }

@@ -1,0 +1,36 @@
+"""Attack success family by family: pooled over its attacks, and by question, where one attack that succeeds is enough. Draws nothing."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from .statistics import pooled_asr, wilson
+
+RUN = ["model", "method", "seed"]
+
+
+def by_family(verdicts: pd.DataFrame, attacks: pd.DataFrame) -> pd.DataFrame:
+    """One row a model, method, seed and family.
+
+    Args:
+        verdicts: verdicts.parquet; benign prompts are left out.
+        attacks: attacks.csv, for what the attacks cost.
+
+    Returns:
+        Columns of the run, family, attacks, n, asr, low, high (pooled, clustered by question), questions, any_asr, any_low, any_high (share of the questions
+        with at least one success, Wilson), queries, seconds.
+    """
+    harmful = verdicts[verdicts["set"] == "harmful"]
+    rows = [dict(zip([*RUN, "family"], key)) | _rates(own) for key, own in harmful.groupby([*RUN, "family"], sort=False)]
+    cost = attacks.groupby([*RUN, "family"], sort=False)[["queries", "seconds"]].sum().reset_index()
+    return pd.DataFrame(rows).merge(cost, on=[*RUN, "family"], how="left")
+
+
+def _rates(rows: pd.DataFrame) -> dict:
+    pooled = pooled_asr(rows)
+    fell = rows["verdict"].eq("compliance").groupby(rows["question_id"]).any()
+    low, high = wilson(fell.sum(), len(fell))
+    return {
+        "attacks": rows["attack"].nunique(), "n": pooled.n, "asr": pooled.rate, "low": pooled.low, "high": pooled.high,
+        "questions": len(fell), "any_asr": fell.mean(), "any_low": low, "any_high": high,
+    }  # fmt: skip

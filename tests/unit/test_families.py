@@ -1,0 +1,32 @@
+"""Attack success by family: pooled, and by question."""
+
+import pandas as pd
+import pytest
+
+from rational_utils.results import families
+from rational_utils.results.statistics import wilson
+
+RUN = {"model": "m", "method": "base", "seed": 0}
+
+
+def verdicts():
+    """Three questions under two attacks of one family and one of another; the second question falls to one of two."""
+    fell = {("a", 0): 1, ("b", 0): 1, ("a", 1): 0, ("b", 1): 1, ("a", 2): 0, ("b", 2): 0, ("c", 0): 0, ("c", 1): 0, ("c", 2): 1}
+    rows = [{**RUN, "set": "harmful", "family": "one" if attack in "ab" else "two", "attack": attack, "question_id": f"q{question}",
+             "verdict": "compliance" if success else "refusal"} for (attack, question), success in fell.items()]
+    return pd.DataFrame([*rows, {**RUN, "set": "plain", "family": None, "attack": "none", "question_id": "p", "verdict": "compliance"}])
+
+
+def attacks():
+    rows = [(family, attack, 3, 1.5) for family, attack in (("one", "a"), ("one", "b"), ("two", "c"))]
+    return pd.DataFrame(rows, columns=["family", "attack", "queries", "seconds"]).assign(**RUN)
+
+
+def test_families_are_counted_by_response_and_by_question():
+    found = families.by_family(verdicts(), attacks()).set_index("family")
+    assert found.loc["one", ["attacks", "n", "questions"]].tolist() == [2, 6, 3]
+    assert found.loc["one", "asr"] == pytest.approx(3 / 6) and found.loc["one", "any_asr"] == pytest.approx(2 / 3)
+    assert found.loc["one", ["any_low", "any_high"]].tolist() == pytest.approx(wilson(2, 3))
+    assert found.loc["one", ["queries", "seconds"]].tolist() == [6, 3.0]
+    assert found.loc["two", "asr"] == found.loc["two", "any_asr"] == pytest.approx(1 / 3)
+    assert (found["any_asr"] >= found["asr"]).all() and (found["low"] <= found["asr"]).all() and (found["asr"] <= found["high"]).all()
