@@ -15,6 +15,8 @@ ROWS = {
                "answered": 3, "reference_nll": None},
     "benchmarks": {**RUN, "task": "piqa", "mode": "loglikelihood", "shots": 0, "metric": "acc", "n": 10, "value": 0.6,
                    "low": 0.3, "high": 0.8, "chance": None},
+    "claims": {"claim": "C1", "statement": "It is.", "model": "m", "verdict": "not measured", "effect": None, "low": None, "high": None, "n": None,
+               "clusters": None, "p": None, "p_holm": None, "paper_reported": None},
     "comparisons": {"model": "m", "first": "rational", "second": "base", "population": "all attacks", "counted": "compliance", "difference": -0.5,
                     "low": -0.7, "high": -0.2, "n": 60, "clusters": 20, "p": 0.001, "p_clustered": 0.002, "p_holm": 0.01},
     "examples": {**RUN, "prompt_id": "q1", "query": "Why?", "rationale": None, "final": "Because.", "verdict": "compliance", "judge": "rules"},
@@ -28,7 +30,8 @@ ROWS = {
 
 def table(name: str, **changes) -> pd.DataFrame:
     """Two rows, the second changed."""
-    second = {"attacks": {"attack": "slang"}, "benign": {"set": "tasks"}, "benchmarks": {"task": "mmlu"}, "comparisons": {"second": "refusal_sft"}}.get(name, {})
+    second = {"attacks": {"attack": "slang"}, "benign": {"set": "tasks"}, "benchmarks": {"task": "mmlu"}, "comparisons": {"second": "refusal_sft"},
+              "claims": {"claim": "C2"}}.get(name, {})
     return pd.DataFrame([ROWS[name], {**ROWS[name], **second, **changes}])
 
 
