@@ -25,7 +25,7 @@ from rational_utils.training import sft
 
 from . import timing, work
 
-SETTINGS = Training(rank=16, alpha=32, dropout=0.0, learning_rate=2e-4, epochs=1, rows_per_step=8, stress=1.0, tokens_per_batch=1024, max_tokens=1024)
+SETTINGS = Training(rank=16, alpha=32, dropout=0.0, learning_rate=2e-4, epochs=1, rows_per_step=8, stress=1.0, whole=1.0, opening="line", tokens_per_batch=1024, max_tokens=1024)
 AS_IT_COMES: dict = {}
 TUNED = {"gradient_checkpointing": False, "train_sampling_strategy": "group_by_length"}
 
