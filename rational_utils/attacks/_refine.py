@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Sequence
 
-from . import Question, Target
+from . import Attempt, Budget, Question, Side, Target
 from ._templates import said
 
 ASK = (
@@ -14,6 +15,24 @@ ASK = (
 )  # fmt: skip
 REPLY_SHOWN = 200  # characters
 ON_TOPIC = 0.5  # share of the goal's longer words that a rewriting must keep
+
+
+@dataclass(frozen=True)
+class Refining:
+    """An attack that talks to the target until it answers; every question is attacked by itself."""
+
+    name: str
+    source: str
+    family: str = "search"
+    access: str = "black-box"
+    needs: str = "attacker"
+
+    def run(self, questions: Sequence[Question], *, side: Side, seed: int, target: Target | None = None, budget: Budget = Budget()) -> list[Attempt]:
+        return [self.attack(question, seed, target, budget) for question in questions]
+
+    def attempt(self, question: Question, best: Tried, queries: int) -> Attempt:
+        """What is sent in the end; that costs one more query."""
+        return Attempt(self.name, question.question_id, (said(best.prompt),), queries=queries + 1)
 
 
 @dataclass(frozen=True)

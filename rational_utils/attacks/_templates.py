@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Sequence
 
 from . import Attempt, Budget, Message, Question, Side, Target
+from ._questions import clause, is_instruction
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,19 @@ class TemplateAttack:
 
     def _dialogue(self, question: Question, side: Side, seed: int) -> tuple[Message, ...]:
         return (said(self.worded(question, side, seed)),)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClauseAttack(TemplateAttack):
+    """`wordings` take an instruction as the clause behind "to"; a text that is no single instruction goes as it stands into `others`."""
+
+    others: dict[Side, tuple[str, ...]]
+
+    def frames(self, text: str, side: Side) -> tuple[str, ...]:
+        return (self.wordings if is_instruction(text) else self.others)[side]
+
+    def reword(self, text: str, side: Side) -> str:
+        return clause(text)
 
 
 def said(text: str, role: str = "user") -> Message:

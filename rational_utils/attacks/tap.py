@@ -5,26 +5,12 @@ The default attacker is the base model itself, which is a weak one; HarmBench us
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Sequence
-
-from . import Attempt, Budget, Question, Side, Target
-from ._refine import on_topic, rewritten, tried
-from ._templates import said
+from . import Attempt, Budget, Question, Target
+from ._refine import Refining, on_topic, rewritten, tried
 
 
-@dataclass(frozen=True)
-class Tap:
-    name: str = "tap"
-    family: str = "search"
-    access: str = "black-box"
-    source: str = "Mehrotra et al. (arXiv 2312.02119), attacker: the base model"
-    needs: str = "attacker"
-
-    def run(self, questions: Sequence[Question], *, side: Side, seed: int, target: Target | None = None, budget: Budget = Budget()) -> list[Attempt]:
-        return [self._attack(question, seed, target, budget) for question in questions]
-
-    def _attack(self, question: Question, seed: int, target: Target, budget: Budget) -> Attempt:
+class Tap(Refining):
+    def attack(self, question: Question, seed: int, target: Target, budget: Budget) -> Attempt:
         leaves = tried(target, question, [question.text])
         best, queries = leaves[0], 1
         for number in range(budget.rounds):
@@ -37,7 +23,7 @@ class Tap:
                 break
             leaves = sorted(tried(target, question, prompts), key=lambda found: -found.score)[: budget.streams]
             best = max([best, leaves[0]], key=lambda found: found.score)
-        return Attempt(self.name, question.question_id, (said(best.prompt),), queries=queries + 1)
+        return self.attempt(question, best, queries)
 
 
-ATTACKS = [Tap()]
+ATTACKS = [Tap("tap", "Mehrotra et al. (arXiv 2312.02119), attacker: the base model")]
