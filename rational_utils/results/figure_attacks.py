@@ -10,7 +10,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from .figure_style import GREY, INK, canvas, n_label, seeds_label, sentence, styled, wrap
-from .names import attack_title, in_order, method_title
+from .names import attack_title, in_order, method_title, terms_note
 from .statistics import over_seeds
 
 CELL = (0.92, 0.4)  # inches
@@ -27,7 +27,7 @@ def figure_asr(attacks: pd.DataFrame, profile: str | None = None) -> Figure:
     families = {family: list(rows["attack"].unique()) for family, rows in attacks.groupby("family", sort=False)}
     notes = sentence(profile and f"{profile} profile", models[0] if len(models) == 1 else None,
                      "% of responses judged compliance [95 % interval]", seeds_label(attacks, points=False),
-                     "† attack seen in training" if attacks["seen_in_training"].any() else None)
+                     "† attack seen in training" if attacks["seen_in_training"].any() else None, terms_note(models))
     height = 0.8 + 0.3 * (len(models) > 1) + sum(CELL[1] * len(names) + 0.34 for names in families.values())
     figure, _ = canvas(max(6.2, 2.6 + CELL[0] * len(methods) * len(models)), height,
                        "Attack success rate, by attack and method", notes)

@@ -19,7 +19,7 @@ MEASURES = ["helpfulness", "helpfulness_low", "helpfulness_high", "robustness", 
 @styled
 def figure3(attacks: pd.DataFrame, benign: pd.DataFrame, profile: str | None = None,
             verdicts: pd.DataFrame | None = None) -> Figure:
-    """Robustness (1 - pooled ASR) against helpfulness (1 - over-refusal), one panel a model, crosses 95 %.
+    """Robustness (1 - pooled ASR) against helpfulness (benign prompts answered), one panel a model, crosses 95 %.
 
     Takes attacks.csv and benign.csv; with `verdicts` the ASR interval is a cluster bootstrap by question.
     Raises ValueError as `tradeoff` does.
@@ -54,7 +54,7 @@ def _counted(shared: int, run: int, noun: str) -> str:
 
 def _frame(ax: Axes, runs: pd.DataFrame, model: str) -> None:
     first = runs.iloc[0]
-    ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel="Helpfulness  (1 − over-refusal)",
+    ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel="Helpfulness  (benign prompts answered)",
            xticks=np.linspace(0, 1, 6), yticks=np.linspace(0, 1, 6))
     ax.grid(color="#EEF0F3", linewidth=0.8)
     ax.set_axisbelow(True)

@@ -16,7 +16,7 @@ from .figure_attacks import figure_asr
 from .figure_cards import figure1
 from .figure_style import GREY, INK, canvas, marks, n_label, save, seeds_label, sentence, styled
 from .figure_tradeoff import figure3
-from .names import in_order, method_title, task_title
+from .names import in_order, method_title, task_title, terms_note
 from .statistics import over_seeds
 
 __all__ = ["figure1", "figure2", "figure3", "figure4", "figure_asr", "save"]
@@ -70,7 +70,7 @@ def _dot_panels(frame: pd.DataFrame, title: str, profile: str | None, grid: list
     methods, models = in_order(frame["method"]), list(frame["model"].unique())
     across, headings = len(grid[0]), sum(any(panel.heading for panel in line) for line in grid)
     notes = sentence(profile and f"{profile} profile", models[0] if len(models) == 1 else None, "lines: 95 % intervals",
-                     "dashed: chance" if frame["chance"].notna().any() else None, seeds_label(frame))
+                     "dashed: chance" if frame["chance"].notna().any() else None, seeds_label(frame), terms_note(models))
     figure, _ = canvas(max(6.2, 1.6 + panel_width * across), len(grid) * (ROW * len(methods) + 0.72) + 0.3 * headings,
                        title, notes)
     axes = figure.subplots(len(grid), across, squeeze=False, sharey=True)

@@ -24,6 +24,12 @@ ATTACKS = {"gcg": "GCG", "pair": "PAIR", "tap": "TAP", "pap": "PAP", "uat": "UAT
            "autoprompt": "AutoPrompt", "fewshot": "FewShot", "few_shot": "FewShot"}
 
 
+def terms_note(models: Iterable[str]) -> str | None:
+    """What must be said where results of these models are shown; None if nothing must."""
+    bound = [model for model in models if model.startswith("gemma")]
+    return f"{', '.join(bound)} under the Gemma Terms of Use" if bound else None
+
+
 def method_title(method: str) -> str:
     """The method as a reader knows it: "Refusal SFT", "Rational, 25 % benign"."""
     if method not in METHODS and benign_share(method) is not None:

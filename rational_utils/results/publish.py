@@ -87,6 +87,7 @@ def results_block(study: Study) -> str:
             "responses (questions)": f"{pooled.n} ({pooled.clusters})",
             "incoherent": f"{(one_seed['verdict'] == 'incoherent').mean():.1%}",
             "over-refusal": f"{(benign['verdict'] == 'refusal').mean():.1%} (n={len(benign)})",
+            "benign answered": f"{(benign['verdict'] == 'compliance').mean():.1%}",
             "reference, nats a token": f"{benign['reference_nll'].mean():.2f}",
         })  # fmt: skip
     models = " and ".join(f"`{model}`" for model in study.models())

@@ -11,7 +11,8 @@ RUN = ["model", "method", "seed"]
 
 
 def tradeoff(attacks: pd.DataFrame, benign: pd.DataFrame, verdicts: pd.DataFrame | None = None) -> pd.DataFrame:
-    """One row a model, method and seed: robustness (1 - pooled ASR) and helpfulness (1 - pooled over-refusal).
+    """One row a model, method and seed: robustness (1 - pooled ASR) and helpfulness (share of benign prompts that
+    are answered: neither refused nor met with something incoherent).
 
     Each comes with `_low` and `_high` (95 %), fractions. Columns `attacks`, `attacks_run`, `sets`, `sets_run`
     count what is shared by all methods of the model and what any of them ran; `n_attacks`, `n_benign` are responses.
@@ -20,7 +21,8 @@ def tradeoff(attacks: pd.DataFrame, benign: pd.DataFrame, verdicts: pd.DataFrame
     Raises ValueError when the methods share no attack or no set, or when verdicts and attacks disagree.
     """
     robust = _pooled(attacks, ["family", "attack"], "compliances", "attack")
-    helpful = _pooled(benign, ["set"], "refusals", "benign set")
+    unanswered = (benign["n"] * (1 - benign["answered"])).round().astype(int)
+    helpful = _pooled(benign.assign(unanswered=unanswered), ["set"], "unanswered", "benign set")
     if verdicts is None:
         limits = [wilson(row.rate * row.largest, row.largest) for row in robust.itertuples()]
     else:

@@ -34,7 +34,7 @@ def attacks(methods, n=20, **many) -> pd.DataFrame:
 
 def benign(methods, **many) -> pd.DataFrame:
     refusals = [0, 3, 6, 2, 9, 4, 0, 3]
-    return pd.DataFrame([{**run, "set": "safe", "n": 30, "refusals": refusals[place % 8]}
+    return pd.DataFrame([{**run, "set": "safe", "n": 30, "refusals": refusals[place % 8], "answered": 1 - refusals[place % 8] / 30}
                          for place, run in enumerate(runs(methods, **many))])
 
 
@@ -153,6 +153,8 @@ def test_tradeoff_by_hand_and_on_shared_attacks_only():
     assert list(table.index) == ["base", "rational"]
     assert table.loc["base", "robustness"] == 0 and table.loc["rational", "robustness"] == pytest.approx(1 - 6 / 20)
     assert table.loc["rational", "helpfulness"] == pytest.approx(1 - 6 / 30)
+    broken = benign(["base", "refusal_sft", "rational"]).assign(refusals=0, answered=0.5)
+    assert (tradeoff(some, broken)["helpfulness"] == 0.5).all()  # what is incoherent does not help
     assert (table["attacks"].tolist(), table["attacks_run"].tolist()) == ([1, 1], [2, 2])
     assert table.loc["rational", "robustness_low"] == pytest.approx(1 - wilson(6, 20)[1])
     shown = figure3(some, benign(["base", "refusal_sft", "rational"]))
