@@ -21,6 +21,7 @@ from ._questions import problem
 
 Side = Literal["train", "validation", "test"]
 Message = dict[str, str]
+SEARCHING = ("whitebox", "attacker")  # what attacks need that cost much more than a query
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,12 @@ class Budget:
 
 class Target(Protocol):
     """The model under attack, as far as it lets itself be used: who offers `answer` can be talked to, who offers `whitebox` looked into; `attacker` is
-    another model that rewrites requests, and `score` says how far a reply answers a question (0 to 1)."""
+    another model that rewrites requests, `score` says how far a reply answers a question (0 to 1), and `read` gives a source's text."""
 
     whitebox: object
     attacker: object
+
+    def read(self, source: str) -> str: ...
 
     def score(self, question: str, reply: str) -> float: ...
 
@@ -113,13 +116,14 @@ def launch(
     unfit = f"{attack.name} needs a target that offers `{attack.needs}`" if attack.needs and not hasattr(target, attack.needs) else ""
     reasons = {question.question_id: unfit or problem(question.text) for question in questions}
     usable = [question for question in questions if not reasons[question.question_id]]
-    apart = attack.needs and not getattr(attack, "universal", False)
+    searches = attack.needs in SEARCHING
+    apart = searches and not getattr(attack, "universal", False)
     groups = [[question] for question in usable] if apart else [usable] * bool(usable)
     found = {}
     for group in groups:
         key = digest(json.dumps([made_by, attack.name, side, seed, asdict(budget), [asdict(question) for question in group]]))
         made = _restored(kept.get(key)) if kept and kept.get(key) else _timed(attack, group, side=side, seed=seed, target=target, budget=budget)
-        if kept and attack.needs and not kept.get(key):
+        if kept and searches and not kept.get(key):
             kept.put(key, [asdict(attempt) for attempt in made])
         found |= {attempt.question_id: attempt for attempt in made}
     return [found.get(name) or Attempt(attack.name, name, (), queries=0, failed=reason) for name, reason in reasons.items()]

@@ -10,14 +10,15 @@ import pytest
 
 from rational_utils import attacks
 from rational_utils.attacks.mutations import SLIPS
+from rational_utils.corpus import questions
 from rational_utils.study.errors import StudyError
 
 EVERY = attacks.all_attacks()
-KNOWN = {name: attack for name, attack in EVERY.items() if attack.needs in ("", "answer")}  # the others: test_gradient, test_search
+KNOWN = {name: attack for name, attack in EVERY.items() if attack.needs not in attacks.SEARCHING}  # the others: test_gradient, test_search
 SIDES = ("train", "validation", "test")
 PLAIN = [name for name, attack in KNOWN.items() if hasattr(attack, "wordings") and attack.wordings["test"] == ("{goal}",)]  # the question stays as it is
 TEMPLATES = [name for name, attack in KNOWN.items() if hasattr(attack, "wordings") and name not in PLAIN]
-SEVERAL = [name for name in KNOWN if name in ("misspellings", "few_shot") or (name in TEMPLATES and len(KNOWN[name].wordings["test"]) > 1)]
+SEVERAL = [name for name in KNOWN if name in ("misspellings", "few_shot", "gcg_transfer") or (name in TEMPLATES and len(KNOWN[name].wordings["test"]) > 1)]
 TURNS = [name for name, attack in KNOWN.items() if hasattr(attack, "turns")]
 STYLES = [name for name, attack in KNOWN.items() if hasattr(attack, "words")]
 GOAL = "Describe the wonderful weather above seventeen northern islands, and say why it is so."
@@ -29,6 +30,9 @@ class Echo:
 
     def answer(self, dialogues):
         return [f"I have read {len(dialogue)}." for dialogue in dialogues]
+
+    def read(self, source):
+        return questions.reader("fixtures")(source)
 
 
 def run(name, questions=QUESTIONS, side="test", seed=0):
@@ -134,6 +138,11 @@ def test_the_targets_own_replies_stay_in_the_dialogue(name, side):
         assert [message["role"] for message in attempt.messages] == [*["user", "assistant"] * (attempt.queries - 1), "user"]
         assert [message["content"] for message in attempt.messages[1::2]] == [f"I have read {2 * turn + 1}." for turn in range(attempt.queries - 1)]
         assert question.text in attempt.messages[-1]["content"] and attempt.queries == len(KNOWN[name].turns[side]) >= 3
+
+
+def test_sides_share_no_cached_suffix():
+    endings = {side: {text.removeprefix(question.text) for question, text in zip(QUESTIONS, texts("gcg_transfer", side), strict=True)} for side in SIDES}
+    assert all(endings.values()) and not any(endings[one] & endings[other] for one, other in combinations(SIDES, 2))
 
 
 def test_sides_of_a_dialogue_share_no_turn():
@@ -259,7 +268,7 @@ def test_the_others_of_the_question_form_share_no_run_of_four_words_between_side
 
 @pytest.mark.parametrize(
     ("file", "gone"),
-    [("direct", {"direct"}), ("prefix_injection", {"prefix_injection"}), ("mutations", {"role_play", "misspellings"}), ("styles", {"slang", "question"}), ("multi_turn", {"crescendo"}), ("adaptive", {"no_reasoning"}), ("in_the_wild", {"base64"}), ("few_shot", {"few_shot"}), ("gradient", {"gcg", "uat"}), ("pair", {"pair"}), ("tap", {"tap"}), ("autodan", {"autodan"}), ("persuasion", {"logical_appeal"})],
+    [("direct", {"direct"}), ("prefix_injection", {"prefix_injection"}), ("mutations", {"role_play", "misspellings"}), ("styles", {"slang", "question"}), ("multi_turn", {"crescendo"}), ("adaptive", {"no_reasoning"}), ("in_the_wild", {"base64"}), ("few_shot", {"few_shot"}), ("transfer", {"gcg_transfer"}), ("gradient", {"gcg", "uat"}), ("pair", {"pair"}), ("tap", {"tap"}), ("autodan", {"autodan"}), ("persuasion", {"logical_appeal"})],
 )
 def test_deleting_a_file_removes_its_attacks_and_no_other(tmp_path, monkeypatch, file, gone):
     package = tmp_path / f"house_without_{file}"
