@@ -42,6 +42,8 @@ bench: environment
 	$(VENV)/bin/python -m bench.sft
 	$(VENV)/bin/python -m bench.losses
 	$(VENV)/bin/python -m bench.scoring
+	$(VENV)/bin/python -m pip install --quiet --no-deps nanogcg==0.3.0  # a peer, no dependency
+	$(VENV)/bin/python -m bench.gradient
 	$(VENV)/bin/python -m bench.growth
 	$(VENV)/bin/python -m bench.profile
 	$(VENV)/bin/python -m bench.straight --every 4

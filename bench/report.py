@@ -13,7 +13,7 @@ from rational_utils.study.settings import ROOT
 
 from . import timing
 
-TABLES = ("generation", "sft", "scoring", "profile", "before")
+TABLES = ("generation", "sft", "scoring", "gradient", "profile", "before")
 
 
 def block(name: str) -> str:
