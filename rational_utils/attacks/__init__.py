@@ -53,7 +53,7 @@ class Attempt:
 @dataclass(frozen=True)
 class Budget:
     """How much a searching attack may spend. By gradient: steps, candidates tried at each (`width`) of the `top` words of a place, the suffix's length,
-    and on how many questions a universal suffix is sought. By rewriting: rounds, wordings that go on side by side (`streams`), branches of each; and
+    on how many questions a universal suffix is sought, and after how many steps the target is asked whether it has given in (0: never). By rewriting: rounds, wordings that go on side by side (`streams`), branches of each; and
     the population of a genetic search."""
 
     steps: int = 20
@@ -61,6 +61,7 @@ class Budget:
     top: int = 256
     suffix_tokens: int = 20
     together: int = 4
+    asked_every: int = 0
     rounds: int = 3
     streams: int = 4
     branches: int = 2

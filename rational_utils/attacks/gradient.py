@@ -54,8 +54,8 @@ def _replaced(suffix: tuple[int, ...], place: int, word: int) -> tuple[int, ...]
     return (*suffix[:place], word, *suffix[place + 1 :])
 
 
-def search(box, slots: list, propose: Propose, budget: Budget, seed: int) -> Found:
-    """Look for one suffix that makes the target likely in every slot (their mean loss counts).
+def search(box, slots: list, propose: Propose, budget: Budget, seed: int, won: Callable[[str], bool] | None = None) -> Found:
+    """Look for one suffix that makes the target likely in every slot (their mean loss counts); `won` ends it early.
 
     Args:
         box: the target from inside (`models.whitebox.Whitebox`).
@@ -75,6 +75,8 @@ def search(box, slots: list, propose: Propose, budget: Budget, seed: int) -> Fou
             suffix = candidates[lowest]
             best = min(best, (losses[lowest], suffix))
         curve.append(best[0])
+        if won and len(curve) % budget.asked_every == 0 and won(box.tokenizer.decode(best[1])):
+            break
     return Found(box.tokenizer.decode(best[1]), best[0], tuple(curve), queries)
 
 
@@ -96,11 +98,18 @@ class GradientAttack:
 
     def run(self, questions: Sequence[Question], *, side: Side, seed: int, target: Target | None = None, budget: Budget = Budget()) -> list[Attempt]:
         together = [list(questions)] if self.universal else [[question] for question in questions]
-        return [attempt for group in together for attempt in self._attack(group, seed, target.whitebox, budget)]
+        return [attempt for group in together for attempt in self._attack(group, seed, target, budget)]
 
-    def _attack(self, questions: list[Question], seed: int, box, budget: Budget) -> list[Attempt]:
-        found = search(box, [box.slot(question.text + box.hole, TARGET) for question in questions[: budget.together]], self.propose, budget, seed)
-        cost = {"queries": 1 + found.queries // len(questions), "gradient_steps": budget.steps, "curve": found.curve}
+    def _attack(self, questions: list[Question], seed: int, target: Target, budget: Budget) -> list[Attempt]:
+        box, sought = target.whitebox, questions[: budget.together]
+
+        def won(suffix: str) -> bool:
+            replies = target.answer([(said(question.text + suffix),) for question in sought])
+            return all(target.score(question.text, reply) >= 1 for question, reply in zip(sought, replies))
+
+        slots = [box.slot(question.text + box.hole, TARGET) for question in sought]
+        found = search(box, slots, self.propose, budget, seed, won if budget.asked_every else None)
+        cost = {"queries": 1 + found.queries // len(questions), "gradient_steps": len(found.curve), "curve": found.curve}
         return [Attempt(self.name, question.question_id, (said(question.text + found.suffix),), **cost) for question in questions]
 
 

@@ -109,6 +109,7 @@ class Search(_Section):
     top: Positive
     suffix_tokens: Positive
     together: Positive
+    asked_every: Count
     rounds: Positive
     streams: Positive
     branches: Positive

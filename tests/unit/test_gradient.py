@@ -1,5 +1,7 @@
 """The model from inside, against plain transformers; and the searches that use it."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -119,6 +121,22 @@ def test_a_universal_suffix_is_the_same_for_all_questions(box):
         assert all(question.text in attempt.messages[0]["content"] for question, attempt in zip(asked, made, strict=True))
         assert len({attempt.messages[0]["content"].removeprefix(question.text) for question, attempt in zip(asked, made)}) in endings
         assert all(attempt.gradient_steps == SMALL.steps and len(attempt.curve) == SMALL.steps and attempt.queries > 1 for attempt in made)
+
+
+@pytest.mark.parametrize(("weakness", "steps"), [("", 2), ("never", SMALL.steps)])
+def test_a_target_that_gives_in_ends_the_search(box, weakness, steps):
+    class Asked:
+        whitebox = box
+
+        def answer(self, dialogues):
+            return [dialogue[-1]["content"] for dialogue in dialogues]
+
+        def score(self, question, reply):
+            return float(weakness in reply)
+
+    budget = replace(SMALL, asked_every=2)
+    (made,) = attacks.launch(attacks.find("gcg"), [Question("q", TEXT)], side="test", seed=0, target=Asked(), budget=budget)
+    assert made.gradient_steps == len(made.curve) == steps
 
 
 def test_without_the_model_s_insides_it_fails_in_one_line():
