@@ -14,7 +14,7 @@ from ..study import stages
 from ..study.errors import StudyError
 from ..study.markdown import to_markdown
 from ..study.settings import ROOT, Study
-from . import display, plan, tables
+from . import claims, display, plan, tables
 from .names import method_title
 from .statistics import pooled_asr
 
@@ -96,15 +96,19 @@ def results_block(study: Study) -> str:
 
 
 def claims_block(study: Study) -> str:
-    """The claims and what became of them, as Markdown; effects in percentage points."""
+    """The claims and what became of them, as Markdown: differences in percentage points, and rates in per cent."""
     found = tables.read(study.results, "claims")
-    shown = {f"{column}": [f"{100 * value:+.1f}" if pd.notna(value) else "" for value in found[column]] for column in ("effect", "low", "high")}
-    interval = [f"{effect} [{low}, {high}]" if effect else "" for effect, low, high in zip(*shown.values())]
+    rates = {claim.claim for claim in claims.read() if claim.expected == "at least"}
+    interval = [_interval(row, "" if row.claim in rates else "+") if pd.notna(row.effect) else "" for row in found.itertuples()]
     holm = ["" if pd.isna(p) else "< .001" if p < 0.001 else f"{p:.3f}" for p in found["p_holm"]]
     several = {"model": found["model"]} if found["model"].nunique() > 1 else {}
     counts = found["clusters"].astype("Int64").astype(str).replace("<NA>", "")
     columns = {"claim": found["claim"], **several, "what is claimed": found["statement"], "verdict": found["verdict"], "effect, points": interval, "questions": counts, "p (Holm)": holm}
     return to_markdown(pd.DataFrame(columns))
+
+
+def _interval(row, sign: str) -> str:
+    return f"{100 * row.effect:{sign}.1f} [{100 * row.low:{sign}.1f}, {100 * row.high:{sign}.1f}]"
 
 
 def machine(study: Study) -> dict:
