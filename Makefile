@@ -42,7 +42,7 @@ bench: environment
 	$(VENV)/bin/python -m bench.sft
 	$(VENV)/bin/python -m bench.losses
 	$(VENV)/bin/python -m bench.scoring
-	$(VENV)/bin/python -m pip install --quiet --no-deps nanogcg==0.3.0  # a peer, no dependency
+
 	$(VENV)/bin/python -m bench.gradient
 	$(VENV)/bin/python -m bench.growth
 	$(VENV)/bin/python -m bench.profile

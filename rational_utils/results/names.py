@@ -37,6 +37,10 @@ def method_title(method: str) -> str:
     return METHODS.get(method, method)
 
 
+def metric_title(metric: str) -> str:
+    return "prompts followed" if metric == "prompt_level_strict_acc" else metric
+
+
 def task_title(task: str) -> str:
     return TASKS.get(task, task.replace("_", " "))
 

@@ -88,7 +88,7 @@ def test_readme_names_the_commands_and_continuous_integration_uses_one_of_them()
         assert re.search(rf"^{command.removeprefix('make ')}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
-@pytest.mark.parametrize("block", ["cost", "results"])
+@pytest.mark.parametrize("block", ["cost-quick", "results-quick", "claims-quick", "cost-cpu", "results-cpu", "claims-cpu"])
 def test_readme_has_a_place_for_each_block_that_code_writes(block):
     readme = (ROOT / "README.md").read_text()
     begin, end = f"<!-- {block}:begin -->", f"<!-- {block}:end -->"
