@@ -37,13 +37,12 @@ publish: environment
 # both sides get what notebooks get from stages.py: memory that the C library keeps
 bench: export MALLOC_MMAP_THRESHOLD_ = 1073741824
 bench: export MALLOC_TRIM_THRESHOLD_ = 1073741824
+# bench.gradient wants a peer that is no dependency; see its head
 bench: environment
 	$(VENV)/bin/python -m bench.generation
 	$(VENV)/bin/python -m bench.sft
 	$(VENV)/bin/python -m bench.losses
 	$(VENV)/bin/python -m bench.scoring
-
-	$(VENV)/bin/python -m bench.gradient
 	$(VENV)/bin/python -m bench.growth
 	$(VENV)/bin/python -m bench.profile
 	$(VENV)/bin/python -m bench.straight --every 4
