@@ -43,6 +43,7 @@ def split(questions: pd.DataFrame, settings: Prompts, seed: int = 0) -> tuple[pd
     Args:
         questions: columns question_id, text, label, set, category, source, licence, reference, pool ("train", "validation" or "test").
 
+    Harmful test questions come from another benchmark than training's and, `test_harmful_held_out` of them, from training's own sources (other questions, as in the paper).
     Set "sensitive" comes from the sources of training (other questions), "sensitive_new" from one that training never
     sees. Validation takes a third of its benign questions from each and from "plain": a recipe that only fits its sources must
     show it there. Its harmful questions share nothing with the test's.
@@ -61,7 +62,7 @@ def split(questions: pd.DataFrame, settings: Prompts, seed: int = 0) -> tuple[pd
     left_out["validation question close to a test question"] = int(known.sum())
     third = settings.validation_benign // 3
     chosen = [
-        _take(_by_source_in_turn(train_pool), "harmful", {"train": settings.train_harmful}),
+        _take(_by_source_in_turn(train_pool), "harmful", {"test": settings.test_harmful_held_out, "train": settings.train_harmful}),
         _take(train_pool, "sensitive", {"test": settings.test_sensitive, "validation": settings.validation_benign - 2 * third, "train": settings.train_sensitive}),
         _take(_by_source_in_turn(train_pool), "plain", {"train": settings.train_plain}),
         _take(_by_source_in_turn(validation_pool[~known]), "harmful", {"validation": settings.validation_harmful}),

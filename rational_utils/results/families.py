@@ -1,4 +1,4 @@
-"""Attack success family by family: pooled over its attacks, and by question, where one attack that succeeds is enough. Draws nothing."""
+"""Attack success family by family (pooled over its attacks, and by question, where one attack that succeeds is enough), and by where questions come from. Draws nothing."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pandas as pd
 from .statistics import pooled_asr, wilson
 
 RUN = ["model", "method", "seed"]
+ORIGINS = {"all": [True, False], "another benchmark": [False], "held out of training's sources": [True]}
 
 
 def by_family(verdicts: pd.DataFrame, attacks: pd.DataFrame) -> pd.DataFrame:
@@ -24,6 +25,22 @@ def by_family(verdicts: pd.DataFrame, attacks: pd.DataFrame) -> pd.DataFrame:
     rows = [dict(zip([*RUN, "family"], key)) | _rates(own) for key, own in harmful.groupby([*RUN, "family"], sort=False)]
     cost = attacks.groupby([*RUN, "family"], sort=False)[["queries", "seconds"]].sum().reset_index()
     return pd.DataFrame(rows).merge(cost, on=[*RUN, "family"], how="left")
+
+
+def by_origin(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Attack success pooled over all attacks, by where the questions come from (`ORIGINS`, by the column source_seen); benign prompts are left out.
+
+    One row a model, method, seed and origin that there is: columns of the run, questions, n, asr, low, high (clustered by question), clusters.
+    """
+    harmful = verdicts[verdicts["set"] == "harmful"]
+    rows = []
+    for run, own in harmful.groupby(RUN, sort=False):
+        for origin, seen in ORIGINS.items():
+            asked = own[own["source_seen"].isin(seen)]
+            if len(asked):
+                pooled = pooled_asr(asked)
+                rows.append(dict(zip(RUN, run)) | {"questions": origin, "n": pooled.n, "asr": pooled.rate, "low": pooled.low, "high": pooled.high, "clusters": pooled.clusters})
+    return pd.DataFrame(rows)
 
 
 def _rates(rows: pd.DataFrame) -> dict:

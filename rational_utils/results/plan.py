@@ -1,4 +1,4 @@
-"""What a profile will cost before it runs: the published run of `quick`, scaled by the amount of work and by the processor.
+"""What a profile will cost before it runs: the published run of `quick`, scaled by the amount of work and, on another processor, by its speed.
 
 Cost is proportional to the tokens that a stage writes, learns or scores (`docs/log.md` shows how far that holds),
 and to the model's size. A method that the published run does not have costs what the one most like it does. Memory is what the published stage needed, plus what a larger model's weights add.
@@ -7,6 +7,9 @@ and to the model's size. A method that the published run does not have costs wha
 from __future__ import annotations
 
 import json
+import os
+import platform
+import re
 import statistics
 import time
 from pathlib import Path
@@ -39,7 +42,7 @@ def plan(study: Study) -> pd.DataFrame:
     """
     measured = tables.read(_published(), "stages").drop_duplicates(["stage", "method"]).set_index(["stage", "method"])
     machine = _machine()
-    slower = machine["layer_tokens_per_second"] / speed(study.profile.dtype)
+    slower = 1.0 if machine["processor"] == processor() else machine["layer_tokens_per_second"] / speed(study.profile.dtype)
     rows = []
     for stage, model, method, seed in _stages(study):
         known = measured.loc[_like(stage, method, measured.index)]
@@ -115,12 +118,21 @@ def _amount(stage: str, method: str, profile: Profile) -> float:
         plain = (whole + opening * (1 - whole)) * (prompts.train_harmful + benign)
         return (plain + opening * openings + (1 - opening) * reasoned) * profile.training.epochs
     if stage.startswith("04"):
-        asked = prompts.test_harmful * len(attacks.names) + prompts.test_sensitive + prompts.test_sensitive_new + prompts.test_plain
+        asked = (prompts.test_harmful + prompts.test_harmful_held_out) * len(attacks.names) + prompts.test_sensitive + prompts.test_sensitive_new + prompts.test_plain
         return asked * (attacks.answer_tokens + attacks.rationale_tokens * methods.reasons(method))
     if stage.startswith("05"):
         wanted = profile.instructions
         return sum(profile.benchmarks.values()) + ITEM * wanted.prompts * (wanted.answer_tokens + wanted.rationale_tokens * methods.reasons(method))
     return 1
+
+
+def processor() -> str:
+    """Which processor this is, and how many of its cores there are. Its published times foretell a run better than its speed in a moment, which rises and
+    falls by a quarter within minutes on a shared machine."""
+    described = Path("/proc/cpuinfo")
+    text = described.read_text() if described.exists() else ""
+    told = [re.search(rf"^{field}\s*: (.*)$", text, re.MULTILINE) for field in ("model name", "cpu family", "model", "stepping")]
+    return f"{' '.join(found[1] for found in told if found) or platform.processor()}, {os.cpu_count()} cores"
 
 
 def speed(dtype: str, tokens: int = 256, seconds: float = 10.0) -> float:

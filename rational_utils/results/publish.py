@@ -14,7 +14,7 @@ from ..study import stages
 from ..study.errors import StudyError
 from ..study.markdown import to_markdown
 from ..study.settings import ROOT, Study
-from . import claims, display, plan, tables
+from . import claims, display, families, plan, tables
 from .names import method_title
 from .statistics import pooled_asr
 
@@ -85,6 +85,7 @@ def results_block(study: Study) -> str:
             "method": method_title(method),
             "attack success, pooled": f"{pooled.rate:.1%} [{pooled.low:.1%}, {pooled.high:.1%}]",
             "responses (questions)": f"{pooled.n} ({pooled.clusters})",
+            **_by_origin(one_seed),
             "incoherent": f"{(one_seed['verdict'] == 'incoherent').mean():.1%}",
             "over-refusal": f"{(benign['verdict'] == 'refusal').mean():.1%} (n={len(benign)})",
             "benign answered": f"{(benign['verdict'] == 'compliance').mean():.1%}",
@@ -93,6 +94,14 @@ def results_block(study: Study) -> str:
     models = " and ".join(f"`{model}`" for model in study.models())
     about = f"Profile `{study.profile.name}`, {models}, seed {study.profile.seeds[0]}; 95 % intervals by bootstrap over questions."
     return f"{about}\n\n{to_markdown(pd.DataFrame(rows))}"
+
+
+def _by_origin(harmful: pd.DataFrame) -> dict[str, str]:
+    """Attack success by where the questions come from, if they come from both places."""
+    if "source_seen" not in harmful or harmful["source_seen"].nunique() < 2:
+        return {}
+    rates = families.by_origin(harmful).set_index("questions")["asr"].drop("all")
+    return {origin: f"{rate:.1%}" for origin, rate in rates.items()}
 
 
 def claims_block(study: Study) -> str:
@@ -117,7 +126,7 @@ def machine(study: Study) -> dict:
     stages_table = tables.read(study.results, "stages")
     durations = [run["duration"] for name, run in _papermill(study) if not name.startswith("07")]
     return {
-        "layer_tokens_per_second": round(plan.speed(study.profile.dtype)), "cores": os.cpu_count(),
+        "layer_tokens_per_second": round(plan.speed(study.profile.dtype)), "processor": plan.processor(),
         "fixed_seconds": round((sum(durations) - stages_table["seconds"].sum()) / len(durations), 2),
         "amounts": plan.amounts(study),
     }  # fmt: skip

@@ -20,7 +20,7 @@ class _Section(BaseModel):
 
 
 class Prompts(_Section):
-    """Numbers of questions by split. `wrapped` is in how many wordings of the attacks `wordings` a training question is learnt besides
+    """Numbers of questions by split; `test_harmful_held_out` more harmful ones are tested that come from the sources of training. `wrapped` is in how many wordings of the attacks `wordings` a training question is learnt besides
     its own, on average; `instruction` is the share of those without any (if they are questions) that are learnt as an instruction too.
     `reasoned_wordings` is the share of harmful training questions that are also reasoned about in such a wording."""
 
@@ -36,6 +36,7 @@ class Prompts(_Section):
     validation_harmful: Positive
     validation_benign: Positive
     test_harmful: Positive
+    test_harmful_held_out: Count
     test_sensitive: Positive
     test_sensitive_new: Positive
     test_plain: Positive

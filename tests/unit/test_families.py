@@ -30,3 +30,15 @@ def test_families_are_counted_by_response_and_by_question():
     assert found.loc["one", ["queries", "seconds"]].tolist() == [6, 3.0]
     assert found.loc["two", "asr"] == found.loc["two", "any_asr"] == pytest.approx(1 / 3)
     assert (found["any_asr"] >= found["asr"]).all() and (found["low"] <= found["asr"]).all() and (found["asr"] <= found["high"]).all()
+
+
+def test_origins_split_the_questions_and_all_of_them_are_pooled():
+    table = verdicts()
+    found = families.by_origin(table.assign(source_seen=table["question_id"].isin(["q0", "p"]))).set_index("questions")
+    assert found["n"].to_dict() == {"all": 9, "another benchmark": 6, "held out of training's sources": 3}
+    assert found["asr"].tolist() == pytest.approx([4 / 9, 2 / 6, 2 / 3])
+    assert found.loc["all", "clusters"] == 3 and (found["low"] <= found["asr"]).all() and (found["asr"] <= found["high"]).all()
+
+
+def test_an_origin_without_questions_has_no_row():
+    assert families.by_origin(verdicts().assign(source_seen=False))["questions"].tolist() == ["all", "another benchmark"]

@@ -6,9 +6,14 @@ from rational_utils.results import plan
 from rational_utils.study import settings
 
 
+def test_the_processor_is_told_by_name_and_cores(told=plan.processor):
+    assert told().endswith(" cores") and len(told().split(", ")[0]) > 3
+
+
 @pytest.fixture(autouse=True)
 def machine(monkeypatch):
-    """The processor is as fast as the published one."""
+    """Another processor than the published one, as fast."""
+    monkeypatch.setattr(plan, "processor", lambda: "another")
     monkeypatch.setattr(plan, "speed", lambda dtype: plan._machine()["layer_tokens_per_second"])
 
 
@@ -48,6 +53,13 @@ def test_a_slower_processor_takes_longer(monkeypatch):
     monkeypatch.setattr(plan, "speed", lambda dtype: plan._machine()["layer_tokens_per_second"] / 2)
     ratio = (planned()["seconds"] / before["seconds"]).drop("01_data_curation")
     assert ratio.between(1.9, 2.1).all()
+
+
+def test_on_the_published_processor_its_speed_in_this_moment_does_not_count(monkeypatch):
+    before = planned()
+    monkeypatch.setattr(plan, "processor", lambda: plan._machine()["processor"])
+    monkeypatch.setattr(plan, "speed", lambda dtype: 1.0)
+    assert (planned()["seconds"] == before["seconds"]).all()
 
 
 def test_the_plan_of_the_published_work_is_what_was_measured(monkeypatch):

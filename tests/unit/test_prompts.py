@@ -39,7 +39,7 @@ def greedy(collected, wanted, **changes):
     """Settings that take every harmful training question of the table."""
     everything = prompts.split(collected, wanted.model_copy(update={"train_harmful": 1}))[1]
     left = int(((collected["set"] == "harmful") & (collected["pool"] == "train")).sum()) - sum(everything.values())
-    return wanted.model_copy(update={"train_harmful": left, **changes})
+    return wanted.model_copy(update={"train_harmful": left, "test_harmful_held_out": 0, **changes})
 
 
 def test_split_has_the_wanted_numbers(rows, wanted):
@@ -47,7 +47,7 @@ def test_split_has_the_wanted_numbers(rows, wanted):
     assert counts == {
         ("train", "harmful"): wanted.train_harmful, ("train", "sensitive"): wanted.train_sensitive, ("train", "plain"): wanted.train_plain,
         ("validation", "harmful"): wanted.validation_harmful, **{("validation", kind): wanted.validation_benign // 3 for kind in ("sensitive", "sensitive_new", "plain")},
-        ("test", "harmful"): wanted.test_harmful, ("test", "sensitive"): wanted.test_sensitive,
+        ("test", "harmful"): wanted.test_harmful + wanted.test_harmful_held_out, ("test", "sensitive"): wanted.test_sensitive,
         ("test", "sensitive_new"): wanted.test_sensitive_new, ("test", "plain"): wanted.test_plain,
     }  # fmt: skip
     prompts.validated(rows)
@@ -104,6 +104,14 @@ def test_a_validation_question_close_to_a_test_question_is_left_out(collected, w
     have = int(((table["pool"] == "validation") & (table["set"] == "harmful")).sum())
     with pytest.raises(StudyError, match=f"{have} harmful questions wanted for validation, only {have - 1} can be had"):
         prompts.split(table, everything.model_copy(update={"validation_harmful": have}))
+
+
+def test_held_out_questions_come_from_training_s_own_sources(collected, wanted):
+    rows = prompts.split(collected, wanted.model_copy(update={"test_harmful_held_out": 2}))[0]
+    tested = rows[(rows["split"] == "test") & (rows["set"] == "harmful")]
+    own = tested["source"].isin(rows.loc[rows["split"] == "train", "source"])
+    assert own.sum() == 2 and len(tested) == wanted.test_harmful + 2
+    assert set(prompts.leakage(rows, wanted.near_duplicate).values()) == {0}
 
 
 def test_nothing_is_left_out_of_clean_questions(collected, wanted):
