@@ -42,7 +42,7 @@ def collect(read: Callable[[str], str], data: str) -> tuple[pd.DataFrame, int]:
     Columns: question_id, text, label, set, category, source, licence, pool, reference (a good answer, or ""). Pool "train" may be trained on, "test" is
     asked in the evaluation, "validation" when a recipe is chosen; training is kept away from both.
     """
-    rows = [row for source, label, kind, pool, parse in [*READERS, *(WIDER if data == "web" else ())] for row in _rows(read, source, label, kind, pool, parse)]
+    rows = [row for source, label, kind, pool, parse in [*READERS, *(FROM_URLS if data == "web" else ())] for row in _rows(read, source, label, kind, pool, parse)]
     frame = pd.DataFrame(rows)
     unwanted = (frame["text"] + " " + frame["category"]).str.contains(LEFT_OUT_TOPICS)
     return frame[~unwanted].reset_index(drop=True), int(unwanted.sum())
@@ -97,19 +97,6 @@ def _donotanswer(text: str):
     return [(row["prompt"], row["intents"][0]) for row in _jsonl(text)]
 
 
-def _donotanswer_false(text: str):
-    """False statements about the world or a person (intents S001); advice on health, law and money (S002) can be harmless to ask for."""
-    return [(row["prompt"], row["intents"][0]) for row in _jsonl(text) if _intends(row, "S001") and not _intends(row, "S002")]
-
-
-def _intends(row: dict, kind: str) -> bool:
-    return any(intent.startswith(kind) for intent in row["intents"])
-
-
-def _jailbreakbench(text: str):
-    return [(_sentence(row.Goal), row.Category) for row in pd.read_csv(StringIO(text)).itertuples() if row.Source == "Original"]
-
-
 def _alpaca(pool: str, *sets: str):
     def parse(text: str):
         rows = (row for row in json.loads(text) if row["dataset"] in sets)
@@ -156,11 +143,8 @@ READERS = [
     ("alpaca-eval/test", "benign", "plain", "test", _alpaca("test", "vicuna", "helpful_base")),
 ]
 
-WIDER = [
+FROM_URLS = [
     ("xstest/unsafe", "harmful", "harmful", "train", _xstest("unsafe")),
-    ("donotanswer-false", "harmful", "harmful", "train", _donotanswer_false),
-    ("donotanswer-toxic", "harmful", "harmful", "train", _donotanswer),
-    ("jailbreakbench", "harmful", "harmful", "train", _jailbreakbench),
     ("xstest/safe", "benign", "sensitive", "train", _xstest("safe")),
     ("coconot-contrast", "benign", "sensitive", "train", _coconot_contrast),
     ("seed-tasks", "benign", "plain", "train", _seed_tasks),

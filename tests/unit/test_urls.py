@@ -79,4 +79,4 @@ def test_a_mirror_stands_in_for_the_network(tmp_path, monkeypatch):
 def test_committed_files_are_hashed_licensed_and_read():
     known = urls.pages()
     assert all(len(known[name].sha256) == 64 and known[name].licence and known[name].about for name in known)
-    assert {name.split("/")[0] for name, *_ in questions.WIDER} <= {*known, *sources.members()} and not set(known) & set(sources.members())
+    assert {name.split("/")[0] for name, *_ in questions.FROM_URLS} <= set(known) and not set(known) & set(sources.members())
