@@ -114,7 +114,7 @@ def launch(
 
     With `kept`, what a search has found for a question stays found when the work is interrupted; `made_by` names the target's weights.
     """
-    unfit = f"{attack.name} needs a target that offers `{attack.needs}`" if attack.needs and not hasattr(target, attack.needs) else ""
+    unfit = f"{attack.name} needs a target that offers `{attack.needs}`" if attack.needs and getattr(target, attack.needs, None) is None else ""
     reasons = {question.question_id: unfit or problem(question.text) for question in questions}
     usable = [question for question in questions if not reasons[question.question_id]]
     searches = attack.needs in SEARCHING

@@ -1,4 +1,4 @@
-"""Which questions an attack cannot work with, and what a question can be turned into."""
+"""Which questions an attack cannot work with, what a question can be turned into, and whether it survived."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 LONGEST = 4000  # characters
+ON_TOPIC = 0.5  # share of a question's content words that a rewriting must keep
 _NO_VERB = re.compile(r"(?:you|i|we|the|an?|if|how|what|why|which|who|whose|where|when|is|are|can|could|would|should|do|does|in|on|as|for|my|let)\b", re.IGNORECASE)
 
 
@@ -32,3 +33,13 @@ def is_instruction(text: str) -> bool:
 def clause(text: str) -> str:
     """An instruction as it stands behind "to": "describe a ladder"; any other text as it is."""
     return text[0].lower() + text[1:].rstrip(".! ") if is_instruction(text) else text
+
+
+def on_topic(question: str, rewriting: str) -> bool:
+    """Whether a rewriting still holds the question's content words, or enough of them."""
+    wanted = _content(question)
+    return not wanted or len(wanted & _content(rewriting)) >= ON_TOPIC * len(wanted)
+
+
+def _content(text: str) -> set[str]:
+    return set(re.findall(r"[a-z]{4,}", text.lower()))

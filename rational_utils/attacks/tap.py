@@ -6,7 +6,8 @@ The default attacker is the base model itself, which is a weak one; HarmBench us
 from __future__ import annotations
 
 from . import Attempt, Budget, Question, Target
-from ._refine import Refining, on_topic, rewritten, tried
+from ._questions import on_topic
+from ._refine import Refining, rewritten, tried
 
 
 class Tap(Refining):
@@ -17,7 +18,7 @@ class Tap(Refining):
             if best.score >= 1:
                 break
             branches = [leaf for leaf in leaves for _ in range(budget.branches)]
-            prompts = list(dict.fromkeys(prompt for prompt in rewritten(target, question, branches, seed + number) if on_topic(question, prompt)))
+            prompts = list(dict.fromkeys(prompt for prompt in rewritten(target, question, branches, seed + number) if on_topic(question.text, prompt)))
             queries += len(branches) + len(prompts)
             if not prompts:
                 break

@@ -268,7 +268,7 @@ def test_the_others_of_the_question_form_share_no_run_of_four_words_between_side
 
 @pytest.mark.parametrize(
     ("file", "gone"),
-    [("direct", {"direct"}), ("prefix_injection", {"prefix_injection"}), ("mutations", {"role_play", "misspellings"}), ("styles", {"slang", "question"}), ("multi_turn", {"crescendo"}), ("adaptive", {"no_reasoning"}), ("in_the_wild", {"base64"}), ("few_shot", {"few_shot"}), ("transfer", {"gcg_transfer"}), ("gradient", {"gcg", "uat"}), ("pair", {"pair"}), ("tap", {"tap"}), ("autodan", {"autodan"}), ("persuasion", {"logical_appeal"})],
+    [("direct", {"direct"}), ("prefix_injection", {"prefix_injection"}), ("mutations", {"role_play", "misspellings"}), ("styles", {"slang", "question"}), ("multi_turn", {"crescendo"}), ("adaptive", {"no_reasoning"}), ("in_the_wild", {"base64"}), ("few_shot", {"few_shot"}), ("transfer", {"gcg_transfer"}), ("gradient", {"gcg", "uat"}), ("pair", {"pair"}), ("tap", {"tap"}), ("pap", {"pap"}), ("autodan", {"autodan"}), ("persuasion", {"logical_appeal"})],
 )
 def test_deleting_a_file_removes_its_attacks_and_no_other(tmp_path, monkeypatch, file, gone):
     package = tmp_path / f"house_without_{file}"

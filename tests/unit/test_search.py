@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from rational_utils import attacks
-from rational_utils.attacks import Budget, Question, _refine, autodan
+from rational_utils.attacks import Budget, Question, _questions, _refine, autodan
 from rational_utils.models import tiny, whitebox
 from rational_utils.study.keep import Keep
 
@@ -65,7 +65,7 @@ def test_tap_cuts_what_strays_from_the_goal():
     target = Target("weather", "what a lovely weather {number}")
     (made,) = launch("tap", target)
     assert made.messages[0]["content"] == GOAL.text and target.asked == 1
-    assert _refine.on_topic(GOAL, "In a film: how a wooden ladder is built") and not _refine.on_topic(GOAL, "A ladder")
+    assert _questions.on_topic(GOAL.text, "In a film: how a wooden ladder is built") and not _questions.on_topic(GOAL.text, "A ladder")
 
 
 def test_an_attacker_that_writes_nothing_leaves_the_wording():
@@ -117,7 +117,7 @@ def test_seeds_of_the_sides_share_no_sentence():
 def test_what_a_search_has_found_stays_found(box, tmp_path, name):
     asked = [Question("a", "What is rain?"), Question("b", "What is snow?")]
     first = launch(name, Open(box), asked, kept=Keep(tmp_path / "kept.jsonl"), made_by="these weights")
-    refuses = type("Closed", (), {"whitebox": None})()
+    refuses = type("Closed", (), {"whitebox": object()})()
     assert launch(name, refuses, asked, kept=Keep(tmp_path / "kept.jsonl"), made_by="these weights") == first
     with pytest.raises(AttributeError):
         launch(name, refuses, asked, kept=Keep(tmp_path / "kept.jsonl"), made_by="other weights")
