@@ -12,7 +12,10 @@ from ._questions import clause, is_instruction
 
 @dataclass(frozen=True)
 class TemplateAttack:
-    """`wordings[side]` are texts with one `{goal}`; which one a question gets depends on its id and the seed alone."""
+    """`wordings[side]` are texts with one `{goal}`; which one a question gets depends on its id and the seed alone.
+
+    `manner` is how another model is asked to rewrite a request, if that is another way to the same attack (see `rewriting`).
+    """
 
     name: str
     family: str
@@ -20,6 +23,7 @@ class TemplateAttack:
     wordings: dict[Side, tuple[str, ...]]
     access: str = "black-box"
     needs: str = ""
+    manner: str = ""
 
     def run(self, questions: Sequence[Question], *, side: Side, seed: int, target: Target | None = None, budget: Budget = Budget()) -> list[Attempt]:
         return [Attempt(self.name, question.question_id, self._dialogue(question, side, seed)) for question in questions]

@@ -15,7 +15,7 @@ class Talker:
     """`complete` turns requests into completions; a reply has at most `max_tokens` tokens.
 
     What an attack may want besides: `whitebox` is the same model from inside, `attacker` another one that rewrites requests, `score` says
-    how far a reply answers a question (0 to 1), `read` gives a source's text.
+    how far a reply answers a question (0 to 1), `read` gives a source's text. `name` says who it is, where that is asked.
     """
 
     tokenizer: object
@@ -25,6 +25,7 @@ class Talker:
     attacker: "Talker | None" = None
     score: Callable[[str, str], float] | None = None
     read: Callable[[str], str] | None = None
+    name: str = ""
 
     def answer(self, dialogues: Sequence[Sequence[dict[str, str]]], temperature: float = 0.0, seed: int = 0) -> list[str]:
         """One reply a dialogue, in order; greedy by default."""

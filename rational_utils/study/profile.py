@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -131,6 +131,22 @@ class Attacks(_Section):
     search: Search
 
 
+class Rewriter(_Section):
+    """A model that writes the attacks' mutations in the place of their templates: one of this study's, or one behind an OpenAI-compatible
+    endpoint at `url`, whose key the environment variable named `key` holds. A rewriting has at most `tokens` tokens."""
+
+    model: str
+    url: str = ""
+    key: str = ""
+    tokens: Positive = 160
+
+    @model_validator(mode="after")
+    def _can_be_had(self):
+        if not self.url and self.model not in get_args(Model):
+            raise ValueError(f"rewriter: model is {self.model!r}; give the url of an endpoint that has it, or one of {', '.join(get_args(Model))}")
+        return self
+
+
 class Instructions(_Section):
     """Following instructions: how many prompts are asked, and how many tokens an answer and a rationale before it may have."""
 
@@ -159,6 +175,7 @@ class Profile(_Section):
     training: Training
     circuit_breaker: CircuitBreaker | None = None
     attacks: Attacks
+    rewriter: Rewriter | None = None
     benchmarks: dict[str, Positive]
     instructions: Instructions
 
