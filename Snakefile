@@ -9,9 +9,9 @@ study = settings.load(config["profile"], config.get("overrides", []))
 profile = study.profile
 
 
-def stamp(stage, method="{method}", seed="{seed}", model="{model}"):
-    """The file that a stage writes last, relative to the folder of the profile's runs."""
-    return str(study.of(model).stamp(stage, method, seed).relative_to(study.runs))
+def stamp(stage, method="{method}", seed="{seed}", model="{model}", mark=""):
+    """The file that a stage (or a share of it) writes last, relative to the folder of the profile's runs."""
+    return str(study.of(model).stamp(stage, method, seed, mark).relative_to(study.runs))
 
 
 def fingerprint(*sections):
@@ -43,10 +43,18 @@ def trained_adapter(wildcards):
     return [] if wildcards.method == "base" else [trained(wildcards)]
 
 
+def share(number):
+    return stamp("04_attack_evaluation", mark=f".{number}-of-{profile.shards}")
+
+
+shard = [f"shard={{wildcards.shard}}/{profile.shards}"] if profile.shards > 1 else []
+
+
 wildcard_constraints:
     model="|".join(study.models()),
     method="|".join(dict.fromkeys(run.method for run in study.evaluated())),
     seed=r"\d+",
+    shard=r"\d+",
 
 
 rule study:  # names every stage, so that one whose artifacts were lost runs again even when nothing else asks for it
@@ -125,13 +133,24 @@ rule attack_evaluation:
         stamp("01_data_curation", "all", 0),
         trained_adapter,
     output:
-        stamp("04_attack_evaluation"),
+        stamp("04_attack_evaluation") if profile.shards == 1 else share("{shard}"),
     params:
         code=stages.code_fingerprint("04_attack_evaluation", "models", "rationales", "attacks", "judges"),
-        settings=fingerprint("attacks", "decode_rows", "dtype"),
+        settings=fingerprint("attacks", "rewriter", "decode_rows", "dtype"),
     threads: cores
     shell:
-        command("04_attack_evaluation", "method={wildcards.method}", "seed={wildcards.seed}", model=True)
+        command("04_attack_evaluation", "method={wildcards.method}", "seed={wildcards.seed}", *shard, model=True)
+
+
+if profile.shards > 1:
+
+    rule merge_shares:
+        input:
+            [share(number) for number in range(1, profile.shards + 1)],
+        output:
+            stamp("04_attack_evaluation"),
+        shell:
+            "{program} merge {choices} --model {wildcards.model} --method {wildcards.method} --seed {wildcards.seed}"
 
 
 rule benchmark_evaluation:

@@ -47,6 +47,10 @@ def _parser() -> argparse.ArgumentParser:
     stage.add_argument("notebook")
     stage.add_argument("--model", help="another model of the profile than its first")
     stage.add_argument("-p", action="append", default=[], metavar="NAME=VALUE", help="a notebook parameter")
+    merge = command("merge", _merge, "put the shares of a method's attack evaluation together")
+    merge.add_argument("--model", help="another model of the profile than its first")
+    merge.add_argument("--method", required=True)
+    merge.add_argument("--seed", type=int, required=True)
     command("gather", _gather, "collect the stages' parts into the result tables")
     command("publish", _publish, "copy results, figures and executed notebooks to the committed places")
     return parser
@@ -107,10 +111,21 @@ def _newest(study: settings.Study) -> float:
 
 
 def _stage(options) -> None:
-    if options.model and options.model != _study(options).profile.model:
-        options.set.append(f"model={options.model}")
+    _choose_model(options)
     given = {"profile": options.profile, "overrides": options.set, **dict(_assignment(text) for text in options.p)}
     stages.run(options.notebook, given)
+
+
+def _merge(options) -> None:
+    from .results import evaluation
+
+    _choose_model(options)
+    evaluation.merge(_study(options), options.method, options.seed)
+
+
+def _choose_model(options) -> None:
+    if options.model and options.model != _study(options).profile.model:
+        options.set.append(f"model={options.model}")
 
 
 def _assignment(text: str) -> tuple[str, object]:

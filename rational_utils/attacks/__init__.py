@@ -17,6 +17,7 @@ from typing import Literal, Protocol, Sequence
 from ..study.errors import StudyError
 from ..study.keep import Keep
 from ..study.settings import digest
+from ..study.shards import Share
 from ._questions import problem
 
 Side = Literal["train", "validation", "test"]
@@ -36,7 +37,8 @@ class Question:
 class Attempt:
     """One attack on one question: the dialogue to send, what the answer is made to begin with, and what it cost to find it.
 
-    `failed` says why there is nothing to send; "" otherwise. `queries` counts the final answer as well; `curve` is a search's best loss after each step.
+    `failed` says why there is nothing to send; "" otherwise. `queries` counts the final answer as well; `losses` are a search's at each step, `curve` the
+    best so far.
     """
 
     attack: str
@@ -45,6 +47,7 @@ class Attempt:
     prefill: str = ""
     queries: int = 1
     gradient_steps: int = 0
+    losses: tuple[float, ...] = ()
     curve: tuple[float, ...] = ()
     seconds: float = 0.0
     failed: str = ""
@@ -107,6 +110,22 @@ def find(name: str) -> Attack:
     return known[name]
 
 
+def dealt(chosen: Sequence[Attack], questions: Sequence[Question], few: int, share: Share) -> list[tuple[Attack, list[Question]]]:
+    """The attacks of a share, each with its questions (of searching attacks only the first `few` questions are asked at all).
+
+    Pairs of an attack and a question are dealt out in turn, so that no share has all that is slow; a universal suffix is sought by one share.
+    """
+    pairs = [pair for attack in chosen for pair in _pairs(attack, list(questions[: few if attack.needs in SEARCHING else None]))]
+    mine: dict[str, tuple[Attack, list[Question]]] = {}
+    for attack, asked in pairs[share.places]:
+        mine.setdefault(attack.name, (attack, []))[1].extend(asked)
+    return list(mine.values())
+
+
+def _pairs(attack: Attack, questions: list[Question]) -> list[tuple[Attack, list[Question]]]:
+    return [(attack, questions)] if getattr(attack, "universal", False) else [(attack, [question]) for question in questions]
+
+
 def launch(
     attack: Attack, questions: Sequence[Question], *, side: Side, seed: int, target: Target | None = None, budget: Budget = Budget(), kept: Keep | None = None, made_by: str = ""
 ) -> list[Attempt]:
@@ -138,4 +157,4 @@ def _timed(attack: Attack, questions: Sequence[Question], **given) -> list[Attem
 
 
 def _restored(made: list[dict]) -> list[Attempt]:
-    return [Attempt(**{**fields, "messages": tuple(fields["messages"]), "curve": tuple(fields["curve"])}) for fields in made]
+    return [Attempt(**{**fields, "messages": tuple(fields["messages"]), "losses": tuple(fields["losses"]), "curve": tuple(fields["curve"])}) for fields in made]

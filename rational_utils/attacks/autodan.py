@@ -50,17 +50,18 @@ class AutoDan:
     def _attack(self, question: Question, side: Side, seed: int, box, budget: Budget) -> Attempt:
         draw = random.Random(pick(self.name, question.question_id, seed, 2**62))
         slot = box.slot(box.hole, TARGET)
-        population, curve, best = list(SEEDS[side]), [], None
+        population, found, curve, best = list(SEEDS[side]), [], [], None
         for _ in range(budget.rounds):
             population += [_child(population, draw) for _ in range(max(0, budget.population - len(population)))]
             losses = box.losses(slot, [box.encode(wording.replace("{goal}", question.text)) for wording in population]).tolist()
             ranked = sorted(zip(losses, population))
             best = min(filter(None, [best, ranked[0]]))
+            found.append(ranked[0][0])
             curve.append(best[0])
             elite = [wording for _, wording in ranked[: max(2, round(ELITE * len(ranked)))]]
             population = [*elite, *(_child(elite, draw) for _ in range(budget.population - len(elite)))]
         text = best[1].replace("{goal}", question.text)
-        return Attempt(self.name, question.question_id, (said(text),), queries=1 + budget.rounds * budget.population, curve=tuple(curve))
+        return Attempt(self.name, question.question_id, (said(text),), queries=1 + budget.rounds * budget.population, losses=tuple(found), curve=tuple(curve))
 
 
 def _child(parents: list[str], draw: random.Random) -> str:

@@ -20,10 +20,11 @@ FIRST = "x"  # what a suffix begins as, again and again
 
 @dataclass(frozen=True)
 class Found:
-    """The best suffix of a search, its loss (nats a target token), the best loss after each step, and how many suffixes were tried."""
+    """The best suffix of a search, its loss (nats a target token), the loss at each step and the best so far, and how many suffixes were tried."""
 
     suffix: str
     loss: float
+    losses: tuple[float, ...]
     curve: tuple[float, ...]
     queries: int
 
@@ -63,21 +64,21 @@ def search(box, slots: list, propose: Propose, budget: Budget, seed: int, won: C
     draw = torch.Generator().manual_seed(seed)
     forbidden = ~box.allowed()
     suffix = box.encode(" " + " ".join([FIRST] * budget.suffix_tokens))
-    best, curve, queries = (_loss(box, slots, [suffix])[0], suffix), [], 1
+    loss = _loss(box, slots, [suffix])[0]
+    best, losses, curve, queries = (loss, suffix), [], [], 1
     for number in range(budget.steps):
         slope = torch.stack([box.slope(slot, suffix) for slot in slots]).mean(0)
         slope[:, forbidden] = torch.inf
         candidates = [made for made in propose(slope, suffix, number, budget, draw) if all(box.survives(slot, made) for slot in slots)]
         if candidates:
-            losses = _loss(box, slots, candidates)
+            loss, suffix = min(zip(_loss(box, slots, candidates), candidates))
             queries += len(candidates)
-            lowest = min(range(len(candidates)), key=losses.__getitem__)
-            suffix = candidates[lowest]
-            best = min(best, (losses[lowest], suffix))
+            best = min(best, (loss, suffix))
+        losses.append(loss)
         curve.append(best[0])
         if won and len(curve) % budget.asked_every == 0 and won(box.tokenizer.decode(best[1])):
             break
-    return Found(box.tokenizer.decode(best[1]), best[0], tuple(curve), queries)
+    return Found(box.tokenizer.decode(best[1]), best[0], tuple(losses), tuple(curve), queries)
 
 
 def _loss(box, slots: list, suffixes: list[tuple[int, ...]]) -> list[float]:
@@ -109,7 +110,7 @@ class GradientAttack:
 
         slots = [box.slot(question.text + box.hole, TARGET) for question in sought]
         found = search(box, slots, self.propose, budget, seed, won if budget.asked_every else None)
-        cost = {"queries": 1 + found.queries // len(questions), "gradient_steps": len(found.curve), "curve": found.curve}
+        cost = {"queries": 1 + found.queries // len(questions), "gradient_steps": len(found.curve), "losses": found.losses, "curve": found.curve}
         return [Attempt(self.name, question.question_id, (said(question.text + found.suffix),), **cost) for question in questions]
 
 

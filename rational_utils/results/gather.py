@@ -24,6 +24,7 @@ def gather(study: Study) -> None:
         tables.write(study.results, name, _of_runs(_parts(study, name), evaluated))
     for name in ("rationales", "judge_agreement"):  # every model's run counts the same judges' agreement
         tables.write(study.results, name, _parts(study, name).drop_duplicates())
+    _gather_losses(study, evaluated)
     stages = _parts(study, "stages")
     known = [run[1] == "all" or run in evaluated for run in zip(stages["model"], stages["method"], stages["seed"])]
     tables.write(study.results, "stages", stages[known])
@@ -35,6 +36,15 @@ def gather(study: Study) -> None:
     tables.write(study.results, "comparisons", comparisons.compare(verdicts, attacks))
     tables.write(study.results, "claims", claims.evaluate(claims.read(), verdicts, items, attacks, pd.read_csv(claims.PAPER)))
     write_stamp(study.stamp("tables"))
+
+
+def _gather_losses(study: Study, evaluated: list[Run]) -> None:
+    """losses.csv, if an attack of these runs searched by likelihood."""
+    (study.results / "losses.csv").unlink(missing_ok=True)
+    searched = any(study.part("losses").parent.glob("*.csv"))
+    rows = _of_runs(_parts(study, "losses"), evaluated) if searched else ()
+    if len(rows):
+        tables.write(study.results, "losses", rows)
 
 
 def _items(study: Study, run: Run) -> pd.DataFrame:

@@ -100,6 +100,8 @@ SCHEMAS = {
     "examples": _schema(
         **_run(), prompt_id=_text(), query=_text(), rationale=_text(nullable=True), final=_text(nullable=True),
         verdict=_text(), judge=_text()),
+    "losses": _schema(
+        **_run(), attack=_text(), question_id=_text(), step=_whole(1), loss=_number(0), best=_number(0)),
     "rationales": _schema(model=_text(), label=_text(), outcome=_text(), reason=_text(nullable=True), n=_whole()),
     "stages": _schema(
         stage=_text(), model=_text(nullable=True), method=_text(nullable=True), seed=_whole(nullable=True),
@@ -113,6 +115,7 @@ RULES: dict[str, list[Rule]] = {
     "claims": [_once("claim", "model")],
     "comparisons": [_around("difference"), _once("model", "first", "second", "population")],
     "judge_agreement": [_ordered()],
+    "losses": [("best", "is above loss", lambda frame: frame["best"].le(frame["loss"] + ROUNDING)), _once(*RUN, "attack", "question_id", "step")],
 }
 
 

@@ -157,7 +157,7 @@ class Instructions(_Section):
 
 class Profile(_Section):
     """One setting of every dial; see the YAML files in `profiles/`. `repeats` are further seeds of single methods; `also` are
-    further models, each with its methods, under the first seed. `data` comes from the committed fixtures, from wheels, or from wheels
+    further models, each with its methods, under the first seed. `shards` is in how many jobs a method is attacked. `data` comes from the committed fixtures, from wheels, or from wheels
     and public URLs ("web")."""
 
     name: str
@@ -170,6 +170,7 @@ class Profile(_Section):
     repeats: dict[Method, tuple[Count, ...]] = {}
     also: dict[Model, tuple[Method, ...]] = {}
     decode_rows: Positive
+    shards: Positive = 1
     prompts: Prompts
     rationales: Rationales
     training: Training

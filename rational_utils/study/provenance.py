@@ -138,7 +138,8 @@ def stamped(stamp: Path) -> list[str]:
 class Stage:
     """A stage that is running: `keep` each artifact when it is whole, `finish` at the end.
 
-    `name`, `method`, `seed` say which; `inputs` are the artifacts it was made from; `dtype` is empty without a model.
+    `name`, `method`, `seed` say which, `mark` which share of it; `inputs` are the artifacts it was made from; `dtype` is empty without a model;
+    `parts` are the manifests of shares that it puts together: what they cost is part of its cost.
     """
 
     study: Study
@@ -149,6 +150,8 @@ class Stage:
     settings: dict = field(default_factory=dict)
     device: str = "cpu"
     dtype: str = ""
+    mark: str = ""
+    parts: tuple[dict, ...] = ()
     started: float = field(default_factory=time.time)
     kept: list[Path] = field(default_factory=list)
 
@@ -177,15 +180,20 @@ class Stage:
         self.kept.append(artifact)
 
     def finish(self) -> None:
-        """Write the stage's row of stages.csv, then the stamp that lists what the stage made."""
+        """Write the stage's row of stages.csv, unless it is a share, then the stamp that lists what the stage made."""
+        if not self.mark:
+            self._write_row()
+        made = [manifest_path(artifact).relative_to(self.study.runs) for artifact in self.kept]
+        write_stamp(self.study.stamp(self.name, self.method, self.seed, self.mark), made)
+
+    def _write_row(self) -> None:
         header, row = "stage,model,method,seed,seconds,peak_mb,device,dtype", self._cost()
         values = [self.name, self.study.profile.model, self.method, self.seed, *row.values()]
         target = self.study.part("stages", f"{self.name}-{self.method}", self.seed)
         with atomic(target) as draft:
             draft.write_text(f"{header}\n{','.join(str(value) for value in values)}\n")
-        made = [manifest_path(artifact).relative_to(self.study.runs) for artifact in self.kept]
-        write_stamp(self.study.stamp(self.name, self.method, self.seed), made)
 
     def _cost(self) -> dict:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        return {"seconds": round(time.time() - self.started, 1), "peak_mb": round(peak), "device": self.device, "dtype": self.dtype}
+        peak = max([resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, *(part["peak_mb"] for part in self.parts)])
+        seconds = time.time() - self.started + sum(part["seconds"] for part in self.parts)
+        return {"seconds": round(seconds, 1), "peak_mb": round(peak), "device": self.device, "dtype": self.dtype}

@@ -135,6 +135,10 @@ class Study:
     def responses(self, method: str, seed: int) -> Path:
         return self.runs / "responses" / self.profile.model / f"{method}-s{seed}.parquet"
 
+    def share(self, method: str, seed: int, mark: str) -> Path:
+        """What one share of an attack evaluation found (see `shards`)."""
+        return self.runs / "shares" / self.profile.model / f"{method}-s{seed}{mark}"
+
     def benchmark_items(self, method: str, seed: int) -> Path:
         return self.runs / "benchmark_items" / self.profile.model / f"{method}-s{seed}.parquet"
 
@@ -164,10 +168,10 @@ class Study:
         """Finished items of stages that have not ended."""
         return self.runs / "unfinished" / self.profile.model
 
-    def stamp(self, stage: str, method: str = "all", seed: int = 0) -> Path:
-        """Written last by a stage; the workflow engine watches these files alone."""
+    def stamp(self, stage: str, method: str = "all", seed: int = 0, mark: str = "") -> Path:
+        """Written last by a stage, or by the share of it that the mark names; the workflow engine watches these files alone."""
         whose = "" if stage in SHARED else f"{self.profile.model}."
-        return self.runs / "stamps" / f"{stage}.{whose}{method}-s{seed}"
+        return self.runs / "stamps" / f"{stage}.{whose}{method}-s{seed}{mark}"
 
     def of(self, model: str) -> "Study":
         """The same study with another of its models in the place of the first."""

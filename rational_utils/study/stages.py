@@ -23,7 +23,7 @@ from typing import Any
 import nbformat
 from pydantic import ConfigDict, ValidationError, create_model
 
-from . import settings
+from . import settings, shards
 from .errors import StudyError
 from .provenance import stamped
 from .settings import ROOT, Study
@@ -58,7 +58,7 @@ def checked(name: str, given: dict[str, Any]) -> dict[str, Any]:
     """The parameters for a notebook, complete and well-typed.
 
     Raises:
-        StudyError: unknown notebook; unknown or ill-typed parameter; a method or seed that the profile does not have.
+        StudyError: unknown notebook; unknown or ill-typed parameter; a method or seed that the profile does not have; no such share.
     """
     notebook = NOTEBOOKS / f"{name}.ipynb"
     if not notebook.exists():
@@ -76,6 +76,7 @@ def checked(name: str, given: dict[str, Any]) -> dict[str, Any]:
         runs = [run for run in runs if run.method != "base" and name == study.training_stage(run.method)]
     _check_choice(name, "method", complete, tuple(dict.fromkeys(run.method for run in runs)))
     _check_choice(name, "seed", complete, tuple(run.seed for run in runs if run.method == complete.get("method")))
+    shards.read(complete.get("shard", "1/1"))
     return complete
 
 
@@ -97,6 +98,7 @@ def run(name: str, given: dict[str, Any]) -> Path:
     complete = checked(name, given)
     study = settings.load(complete["profile"], complete.get("overrides", []))
     variant = ("" if name in settings.SHARED else f".{study.profile.model}") + (f".{complete['method']}-s{complete['seed']}" if "method" in complete else "")
+    variant += shards.read(complete.get("shard", "1/1")).mark
     target = study.notebooks / f"{name}{variant}.ipynb"
     target.parent.mkdir(parents=True, exist_ok=True)
     logging.getLogger("papermill").setLevel(logging.ERROR)  # its own, weaker check of the parameters warns of every list
