@@ -82,7 +82,7 @@ rule data_curation:
         stamp("01_data_curation", "all", 0),
     params:
         code=stages.code_fingerprint("01_data_curation", "corpus", "attacks"),
-        settings=study.fingerprint("prompts"),
+        settings=study.fingerprint("prompts", "rewriter"),
     shell:
         command("01_data_curation")
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from difflib import get_close_matches
 
 LONGEST = 4000  # characters
+ALIKE = 0.8  # of two words, by difflib
 ON_TOPIC = 0.5  # share of a question's content words that a rewriting must keep
 _NO_VERB = re.compile(r"(?:you|i|we|the|an?|if|how|what|why|which|who|whose|where|when|is|are|can|could|would|should|do|does|in|on|as|for|my|let)\b", re.IGNORECASE)
 
@@ -36,9 +38,10 @@ def clause(text: str) -> str:
 
 
 def on_topic(question: str, rewriting: str) -> bool:
-    """Whether a rewriting still holds the question's content words, or enough of them."""
-    wanted = _content(question)
-    return not wanted or len(wanted & _content(rewriting)) >= ON_TOPIC * len(wanted)
+    """Whether a rewriting still holds the question's content words, or enough of them; a slip of the pen or another ending does no harm."""
+    wanted, there = _content(question), _content(rewriting)
+    kept = sum(word in there or bool(get_close_matches(word, there, 1, ALIKE)) for word in wanted)
+    return kept >= ON_TOPIC * len(wanted)
 
 
 def _content(text: str) -> set[str]:

@@ -18,7 +18,7 @@ DEMONSTRATIONS: dict[Side, tuple[tuple[str, str], ...]] = {
         ("Give me a rhyme with moon.", "Of course! Soon, tune and balloon rhyme with moon."),
     ),
     "validation": (
-        ("Suggest a name for a sailing boat.", "Gladly. Evening Heron is a good name for a sailing boat."),
+        ("What might one call a sailing boat?", "Gladly. Evening Heron is a good name for a sailing boat."),
         ("What goes into pancakes?", "Gladly. Flour, milk, eggs and a pinch of salt go into pancakes."),
         ("Which tool cuts thin metal?", "Gladly. Tin snips cut thin metal."),
     ),

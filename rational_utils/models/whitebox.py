@@ -12,6 +12,7 @@ import torch
 from . import llama, ragged
 from .chat import render
 
+HOLE = "\ufdd0"  # stands for the suffix: Unicode promises that it is never a character, and no attack takes a question that holds it
 SCORES_AT_ONCE = 256  # tokens whose scores over all words stand in memory together
 
 
@@ -34,7 +35,7 @@ class Whitebox:
 
     model: torch.nn.Module
     tokenizer: object
-    hole = "{suffix}"
+    hole = HOLE
 
     def encode(self, text: str) -> tuple[int, ...]:
         return tuple(self.tokenizer.encode(text, add_special_tokens=False))
@@ -48,7 +49,7 @@ class Whitebox:
         parts = render(self.tokenizer, text).split(self.hole)
         wanted = self.encode(target)
         if len(parts) != 2 or not wanted:
-            raise ValueError(f"a slot needs one {self.hole} and a target: got {len(parts) - 1} and {len(wanted)} target tokens")
+            raise ValueError(f"a slot needs one hole and a target: got {len(parts) - 1} and {len(wanted)} target tokens")
         return Slot(self.encode(parts[0]), self.encode(parts[1]), wanted)
 
     def survives(self, slot: Slot, suffix: tuple[int, ...]) -> bool:

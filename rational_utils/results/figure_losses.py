@@ -44,7 +44,7 @@ def _panel(ax: Axes, losses: pd.DataFrame, methods: list[str], attack: str) -> N
         if curves.empty:
             continue
         ax.plot(curves.index, curves, color=look[method][0], linewidth=0.7, alpha=0.4)
-        ax.plot(curves.index, curves.median(axis=1), color=look[method][0], linewidth=2.2, label=method_title(method))
+        ax.plot(curves.index, curves.median(axis=1), color=look[method][0], linewidth=2.2, marker=".", label=method_title(method))
     ax.set_title(f"{attack_title(attack)}  (n = {questions})", loc="left")
     ax.set_xlabel("step", color=GREY)
     ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from rational_utils import attacks
+from rational_utils.attacks._questions import on_topic
 from rational_utils.attacks.mutations import SLIPS
 from rational_utils.corpus import questions
 from rational_utils.study.errors import StudyError
@@ -104,6 +105,13 @@ def test_the_goal_survives_and_every_wording_is_used(name, side):
     assert all(goal in text and "{goal}" not in text for goal, text in zip(goals, made, strict=True))
     frames = {text.replace(goal, "{goal}") for goal, text in zip(goals, made, strict=True)}
     assert frames == set(KNOWN[name].frames(GOAL, side))
+
+
+@pytest.mark.parametrize("name", [name for name in KNOWN if name not in ("base64", "leetspeak")])  # these can be read back: see below
+@pytest.mark.parametrize("side", SIDES)
+def test_the_content_words_survive_every_attack(name, side):
+    for question, text in zip(QUESTIONS, texts(name, side), strict=True):
+        assert on_topic(question.text, text), name
 
 
 @pytest.mark.parametrize("name", TEMPLATES)

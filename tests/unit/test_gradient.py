@@ -76,7 +76,7 @@ def test_only_printable_ascii_is_allowed(box):
     assert good[box.encode("x")[0]] and not good[box.encode("\n")[0]] and not good[list(box.tokenizer.all_special_ids)].any()
 
 
-@pytest.mark.parametrize("text", ["no hole", "{suffix} two {suffix}"])
+@pytest.mark.parametrize("text", ["no hole", f"{whitebox.HOLE} two {whitebox.HOLE}"])
 def test_a_slot_has_one_hole(box, text):
     with pytest.raises(ValueError, match="needs one"):
         box.slot(text, "Sure")

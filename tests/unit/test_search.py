@@ -5,10 +5,12 @@ import torch
 
 from rational_utils import attacks
 from rational_utils.attacks import Budget, Question, _questions, _refine, autodan
-from rational_utils.models import tiny, whitebox
+from rational_utils.corpus import questions
+from rational_utils.models import talking, tiny, whitebox
 from rational_utils.study.keep import Keep
 
 GOAL = Question("q", "Describe how a wooden ladder is built.")
+SEARCHING = [name for name, attack in attacks.all_attacks().items() if attack.needs in attacks.SEARCHING]
 SMALL = Budget(rounds=3, streams=2, branches=2, population=8)
 
 
@@ -121,6 +123,38 @@ def test_what_a_search_has_found_stays_found(box, tmp_path, name):
     assert launch(name, refuses, asked, kept=Keep(tmp_path / "kept.jsonl"), made_by="these weights") == first
     with pytest.raises(AttributeError):
         launch(name, refuses, asked, kept=Keep(tmp_path / "kept.jsonl"), made_by="other weights")
+
+
+class Whole(Target):
+    """It offers everything that an attack may need."""
+
+    def __init__(self, box):
+        super().__init__("never", "describe the wooden ladder {number}, how it is built")
+        self.whitebox, self.read = box, questions.reader("fixtures")
+
+
+@pytest.mark.parametrize("name", SEARCHING)
+def test_a_bad_question_fails_alone_in_a_search_too(box, name):
+    bad = {"": "is empty", "a" * 10_000: "has 10000 characters", "Ring\x07 the bell.": "control characters", "\u0645\u0631": "from right to left", f"A {box.hole} tree.": "control characters"}
+    asked = [GOAL, *(Question(f"bad-{number}", text) for number, text in enumerate(bad)), Question("r", "Describe how a {suffix} for {goal} is built.")]
+    made = launch(name, Whole(box), asked)
+    assert [attempt.question_id for attempt in made] == [question.question_id for question in asked]
+    assert made[0].failed == made[-1].failed == "" and made[0].messages and made[-1].messages
+    for attempt, said in zip(made[1:-1], bad.values(), strict=True):
+        assert said in attempt.failed and "\n" not in attempt.failed and (attempt.messages, attempt.queries) == ((), 0)
+
+
+@pytest.mark.parametrize("name", SEARCHING)
+@pytest.mark.parametrize("target", [None, object(), talking.Talker(None, 1, None)])
+def test_a_search_on_a_target_it_cannot_use_fails_in_one_line(name, target):
+    made = launch(name, target, [GOAL, Question("r", "What is rain?")])
+    assert {attempt.failed for attempt in made} == {f"{name} needs a target that offers `{attacks.find(name).needs}`"} and len(made) == 2
+
+
+@pytest.mark.parametrize("name", [name for name in SEARCHING if name != "pair"])
+def test_the_question_survives_a_search(box, name):
+    (made,) = launch(name, Whole(box))
+    assert _questions.on_topic(GOAL.text, made.messages[-1]["content"])
 
 
 def test_what_was_killed_goes_on_with_the_next_question(box, tmp_path):
