@@ -71,7 +71,7 @@ def search(box, slots: list, propose: Propose, budget: Budget, seed: int, won: C
         slope[:, forbidden] = torch.inf
         candidates = [made for made in propose(slope, suffix, number, budget, draw) if all(box.survives(slot, made) for slot in slots)]
         if candidates:
-            loss, suffix = min(zip(_loss(box, slots, candidates), candidates))
+            loss, suffix = min(zip(_loss(box, slots, candidates, suffix), candidates))
             queries += len(candidates)
             best = min(best, (loss, suffix))
         losses.append(loss)
@@ -81,8 +81,8 @@ def search(box, slots: list, propose: Propose, budget: Budget, seed: int, won: C
     return Found(box.tokenizer.decode(best[1]), best[0], tuple(losses), tuple(curve), queries)
 
 
-def _loss(box, slots: list, suffixes: list[tuple[int, ...]]) -> list[float]:
-    return torch.stack([box.losses(slot, suffixes) for slot in slots]).mean(0).tolist()
+def _loss(box, slots: list, suffixes: list[tuple[int, ...]], near: tuple[int, ...] = ()) -> list[float]:
+    return torch.stack([box.losses(slot, suffixes, near) for slot in slots]).mean(0).tolist()
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ GIVEN = torch.ones(1, 1, 1, 1, dtype=torch.bool)
 
 
 def forward(
-    model, sequences: list[list[int]], cache=None, prefix: int = 0, stem: Sequence[int] = (), branches: list[list[int]] | None = None
+    model, sequences: list[list[int]], cache=None, prefix: int = 0, stem: Sequence[int] = (), branches: list[list[int]] | None = None,
+    begins: list[int] | None = None,
 ) -> torch.Tensor:
     """Last hidden states of all tokens, in order, the stem's first; shape (sum of lengths, width).
 
@@ -29,17 +30,18 @@ def forward(
         sequences: token ids; each sees itself and what all begin with, and none of the others.
         cache: takes keys and values; `prefix` is the number of tokens that it holds already.
         stem: token ids that all sequences begin with and that are computed here, once (without a cached prefix).
+        begins: of every sequence, behind how many of the stem's tokens it begins: it sees those and no more (without a cached prefix; by default all).
         branches: of every sequence, [] or for each token the number of its branch: one sees branch 0, which comes first, and its own.
     """
     lengths = [len(ids) for ids in sequences]
     ids = torch.tensor([[*stem, *chain.from_iterable(sequences)]], device=model.device)
-    before = prefix + len(stem)
+    before = begins or [prefix + len(stem)] * len(sequences)
     trees = [_tree(numbers) if numbers else None for numbers in branches or [()] * len(sequences)]
     within = [torch.arange(length) if tree is None else tree.sum(1) - 1 for length, tree in zip(lengths, trees)]
-    positions = torch.cat([torch.arange(len(stem)), *(before + places for places in within)])[None].to(model.device)
+    positions = torch.cat([torch.arange(len(stem)), *(start + places for start, places in zip(before, within))])[None].to(model.device)
     output = decoder(model)(
         input_ids=ids, position_ids=positions, attention_mask=GIVEN.to(model.device), past_key_values=cache, use_cache=cache is not None,
-        lengths=lengths, stem=len(stem), trees=trees,
+        lengths=lengths, stem=len(stem), trees=trees, begins=begins,
     )  # fmt: skip
     return output.last_hidden_state[0]
 
@@ -59,8 +61,8 @@ def common_prefix(sequences: list[Sequence[int]]) -> int:
 
 
 def attend(
-    module, query, key, value, attention_mask, lengths: list[int] | None = None, stem: int = 0, trees: list | None = None, masks: list | None = None,
-    windowed: list | None = None, **settings,
+    module, query, key, value, attention_mask, lengths: list[int] | None = None, stem: int = 0, trees: list | None = None, begins: list[int] | None = None,
+    masks: list | None = None, windowed: list | None = None, **settings,
 ):
     """transformers' own attention, unless `lengths` cut the single row into sequences or the rows form groups with `masks`.
 
@@ -80,8 +82,8 @@ def attend(
     (first_key, *keys), (first_value, *values) = (parts.split([prefix, *lengths], 2) for parts in (key, value))
     first_query, *queries = query.split([stem, *lengths], 2)
     seen = [(first_query, first_key, first_value, None)] if stem else []
-    for part, own_key, own_value, tree in zip(queries, keys, values, trees or [None] * len(lengths)):
-        both = (torch.cat(pair, 2) if prefix else pair[1] for pair in ((first_key, own_key), (first_value, own_value)))
+    for part, own_key, own_value, tree, start in zip(queries, keys, values, trees or [None] * len(lengths), begins or [prefix] * len(lengths)):
+        both = (torch.cat([first[:, :, :start], own], 2) if start else own for first, own in ((first_key, own_key), (first_value, own_value)))
         seen.append((part, *both, tree))
     answers = []
     for part, keys, values, tree in seen:

@@ -5,6 +5,7 @@ It knows no attack: it evaluates suffixes and never chooses one.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import torch
@@ -67,14 +68,18 @@ class Whitebox:
         return good
 
     @torch.no_grad()
-    def losses(self, slot: Slot, suffixes: list[tuple[int, ...]]) -> torch.Tensor:
-        """One loss a suffix, shape (suffixes,); what stands before the suffix is computed once for all."""
-        with llama.lean(self.model):
-            return self._losses(slot, suffixes)
+    def losses(self, slot: Slot, suffixes: list[tuple[int, ...]], near: tuple[int, ...] = ()) -> torch.Tensor:
+        """One loss a suffix, shape (suffixes,).
 
-    def _losses(self, slot: Slot, suffixes: list[tuple[int, ...]]) -> torch.Tensor:
-        rows = [slot.row(suffix) for suffix in suffixes]
-        hidden = ragged.forward(self.model, rows, stem=slot.before)[len(slot.before) :]
+        What stands before the suffix is computed once for all, and so is what a suffix begins with if the suffix `near`, from which they were made, begins so too.
+        """
+        with llama.lean(self.model):
+            return self._losses(slot, suffixes, near)
+
+    def _losses(self, slot: Slot, suffixes: list[tuple[int, ...]], near: tuple[int, ...] = ()) -> torch.Tensor:
+        stem, shared = (*slot.before, *near), [len(os.path.commonprefix([suffix[:-1], near])) for suffix in suffixes]
+        rows = [slot.row(suffix[same:]) for suffix, same in zip(suffixes, shared)]
+        hidden = ragged.forward(self.model, rows, stem=stem, begins=[len(slot.before) + same for same in shared])[len(stem) :]
         ends = torch.tensor([len(row) for row in rows]).cumsum(0)
         reads = (ends[:, None] - torch.arange(len(slot.target), 0, -1)).ravel()
         targets = torch.tensor(slot.target * len(rows))

@@ -48,6 +48,12 @@ def test_what_is_shared_changes_no_loss(box, slot):
     assert box.losses(slot, rows).tolist() == pytest.approx(alone, abs=1e-4)
 
 
+def test_what_a_suffix_shares_with_another_changes_no_loss(box, slot):
+    near, *rows = suffixes(box, " x y z x", " x y z x", " x a z x", " b y z x", " x y z", " x y z x y z", "!")
+    assert len(near) >= 4
+    assert box.losses(slot, rows, near).tolist() == pytest.approx(box.losses(slot, rows).tolist(), abs=1e-4)
+
+
 def test_the_slope_is_the_gradient_by_a_one_hot_row(box, slot):
     (suffix,) = suffixes(box, " x y z")
     table = box.model.get_input_embeddings()

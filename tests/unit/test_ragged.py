@@ -41,6 +41,14 @@ def test_a_stem_is_computed_once_and_seen_by_all(model):
 
 
 @torch.inference_mode()
+def test_a_sequence_may_begin_inside_the_stem(model):
+    stem, begins = [30, 31, 32, 33], [0, 4, 2, 1]
+    together = ragged.forward(model, SEQUENCES, stem=stem, begins=begins)
+    expected = [alone(model, stem), *(alone(model, stem[:start] + ids)[start:] for start, ids in zip(begins, SEQUENCES))]
+    assert torch.allclose(together, torch.cat(expected), atol=1e-6)
+
+
+@torch.inference_mode()
 def test_branches_of_a_tree_see_the_trunk_and_themselves(model):
     stem, trunk, branches = [30, 31], [5, 6, 7], ([8, 9, 10], [11], [12, 13])
     tree = [0] * 3 + [1] * 3 + [2] + [3] * 2
