@@ -1,6 +1,8 @@
 """AutoDAN (Liu et al., arXiv 2310.04451): a genetic search over whole wordings, by how likely the target finds agreement after them.
 
 Seeds and word exchanges are ours and name no topic; the original has another model rewrite its seeds.
+
+Access: likelihoods, counted as gradient, for a black box gives none. In training: no profile has it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The harmful question as it stands: what the model does without any attack."""
+"""The harmful question as it stands: what the model does without any attack.
+
+Access: black-box. In training: always, with other questions.
+"""
 
 from ._templates import TemplateAttack
 

@@ -1,6 +1,8 @@
 """Few-shot: answers to harmless requests stand before the question, each beginning with agreement (HarmBench's FewShot, arXiv 2402.04249).
 
 HarmBench writes demonstrations of harm with another model; ours are harmless, so this is the weaker form of it.
+
+Access: black-box. In training: no profile has it.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 One search, three ways to propose candidates. All want the target's answer to begin with agreement, and count only suffixes whose
 text is read as the same tokens again. White-box: they need the target's gradients.
+
+Access: gradient. In training: no profile has it.
 """
 
 from __future__ import annotations

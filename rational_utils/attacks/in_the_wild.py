@@ -1,4 +1,7 @@
-"""Published tricks that need no model: another tense, an encoding, a ban on refusing. Wordings are ours; sources are named at each."""
+"""Published tricks that need no model: another tense, an encoding, a ban on refusing. Wordings are ours; sources are named at each.
+
+Access: black-box. In training: no profile has it.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """Escalation over several turns, the target's own replies kept in the history. The paper names it as an open problem.
 
 Scripted after foot-in-the-door and Crescendo (Russinovich et al., arXiv 2404.01833): every turn asks for a little more, the last for the goal.
+
+Access: black-box. In training: no profile has it.
 """
 
 from __future__ import annotations

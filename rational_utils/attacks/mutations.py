@@ -2,6 +2,8 @@
 
 Misspelling changes letters inside longer words, deterministically from the question's id and the seed; each side has
 its own kinds of slip, so that the test's kinds are never trained on.
+
+Access: black-box. In training: where a profile's `prompts.wordings` names them, in wordings (or slips) of their own.
 """
 
 from __future__ import annotations

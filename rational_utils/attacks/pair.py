@@ -1,6 +1,8 @@
 """PAIR (Chao et al., arXiv 2310.08419): an attacker model rewrites the request after every refusal, in several streams at once.
 
 The default attacker is the base model itself, which is a weak one; HarmBench uses Mixtral with 20 streams of 3 rounds.
+
+Access: black-box. In training: no profile has it.
 """
 
 from __future__ import annotations

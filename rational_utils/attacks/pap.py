@@ -3,6 +3,8 @@
 The 40 techniques and their definitions are read at run time (source `persuasion-taxonomy`). The five whose kind training may know from `persuasion` are
 the training side's, the others are shared out between validation and test: no technique is on two sides. The default attacker is the base model itself,
 which is a weak one; the paper trains a larger one on examples.
+
+Access: black-box. In training: no profile has it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """The five persuasion techniques that SORRY-Bench takes from Zeng et al. (arXiv 2401.06373), in wordings of ours.
 
 The other six linguistic mutations are in `mutations` and `styles`. No wording names a topic; the goal is put in as it is.
+
+Access: black-box. In training: where a profile's `prompts.wordings` names them, in wordings of their own.
 """
 
 from ._templates import TemplateAttack

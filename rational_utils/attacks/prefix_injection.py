@@ -1,4 +1,7 @@
-"""The user asks for an answer that begins with agreement (Wei et al., arXiv 2307.02483, section 3.1)."""
+"""The user asks for an answer that begins with agreement (Wei et al., arXiv 2307.02483, section 3.1).
+
+Access: black-box. In training: no profile has it.
+"""
 
 from ._templates import TemplateAttack
 

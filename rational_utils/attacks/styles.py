@@ -2,6 +2,8 @@
 
 A style is a frame around the question and, except for the question form, a few words that give way to its own. Frames and
 words of train, validation and test differ; nouns and names always stay, so what is asked for survives.
+
+Access: black-box. In training: where a profile's `prompts.wordings` names them, in frames and words of their own.
 """
 
 from __future__ import annotations

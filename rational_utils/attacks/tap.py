@@ -1,6 +1,8 @@
 """TAP (Mehrotra et al., arXiv 2312.02119): PAIR as a tree. Every wording branches, what strays from the goal is cut, the best leaves go on.
 
 The default attacker is the base model itself, which is a weak one; HarmBench uses Mixtral with width 10, branching 4 and depth 10.
+
+Access: black-box. In training: no profile has it.
 """
 
 from __future__ import annotations

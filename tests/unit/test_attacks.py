@@ -12,6 +12,7 @@ from rational_utils import attacks
 from rational_utils.attacks._questions import on_topic
 from rational_utils.attacks.mutations import SLIPS
 from rational_utils.corpus import questions
+from rational_utils.study import settings
 from rational_utils.study.errors import StudyError
 
 EVERY = attacks.all_attacks()
@@ -61,6 +62,16 @@ def test_every_attack_is_found_by_its_name_and_says_what_it_is(name):
     attack = attacks.find(name)
     assert attack.name == name and attack.family and attack.source
     assert attack.access in ("black-box", "gradient", "transfer")
+
+
+def test_every_file_says_where_its_attacks_come_from_what_they_need_and_whether_training_saw_them():
+    trained = {name for profile in settings.profile_names() for name in settings.load(profile).profile.prompts.wordings}
+    for module in _modules():
+        own = {attack.name: attack for attack in getattr(module, "ATTACKS", [])}
+        for attack in own.values():
+            assert f"Access: {attack.access}" in module.__doc__ or f"counted as {attack.access}" in module.__doc__, attack.name
+            assert re.search(r"arXiv \d{4}\.\d{5}|this study", attack.source) and "In training: " in module.__doc__, attack.name
+        assert not own or ("In training: no profile has it." in module.__doc__) == (not trained & set(own) and "direct" not in own), module.__name__
 
 
 def test_names_are_unique_over_all_files():
