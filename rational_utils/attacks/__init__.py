@@ -131,13 +131,14 @@ def launch(
 ) -> list[Attempt]:
     """An attempt for every question, in order; where there can be none it says why in `failed`, and the rest goes on.
 
-    With `kept`, what a search has found for a question stays found when the work is interrupted; `made_by` names the target's weights.
+    With `kept`, what a search has found stays found when the work is interrupted: question by question where the target is looked into; `made_by` names
+    the target's weights.
     """
     unfit = f"{attack.name} needs a target that offers `{attack.needs}`" if attack.needs and getattr(target, attack.needs, None) is None else ""
     reasons = {question.question_id: unfit or problem(question.text) for question in questions}
     usable = [question for question in questions if not reasons[question.question_id]]
     searches = attack.needs in SEARCHING
-    apart = searches and not getattr(attack, "universal", False)
+    apart = attack.needs == "whitebox" and not getattr(attack, "universal", False)
     groups = [[question] for question in usable] if apart else [usable] * bool(usable)
     found = {}
     for group in groups:

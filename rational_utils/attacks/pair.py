@@ -7,21 +7,22 @@ Access: black-box. In training: no profile has it.
 
 from __future__ import annotations
 
-from . import Attempt, Budget, Question, Target
-from ._refine import Refining, rewritten, tried
+from . import Budget, Question, Side, Target
+from ._refine import Refining, Search, best_of, tried
 
 
 class Pair(Refining):
-    def attack(self, question: Question, seed: int, target: Target, budget: Budget) -> Attempt:
-        made = tried(target, question, [question.text] * budget.streams)
-        best, queries = max(made, key=lambda found: found.score), len(made)
+    def search(self, question: Question, side: Side, seed: int, target: Target, budget: Budget) -> Search:
+        made = yield from tried(target, question, [question.text])
+        best, queries, made = made[0], 1, made * budget.streams
         for number in range(budget.rounds):
             if best.score >= 1:
                 break
-            made = tried(target, question, rewritten(target, question, made, seed + number))
+            prompts = yield from self.rewritten(question, made, seed, number)
+            made = yield from tried(target, question, prompts)
             queries += 2 * len(made)
-            best = max([best, *made], key=lambda found: found.score)
-        return self.attempt(question, best, queries)
+            best = best_of([best, *made])
+        return best, queries
 
 
 ATTACKS = [Pair("pair", "Chao et al. (arXiv 2310.08419), attacker: the base model")]

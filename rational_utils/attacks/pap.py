@@ -11,12 +11,10 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import dataclass
-from typing import Sequence
 
-from . import Attempt, Budget, Question, Side, Target
+from . import Budget, Question, Side, Target
 from ._questions import on_topic
-from ._refine import Refining, tried, written
+from ._refine import Refining, Search, best_of, tried
 from ._templates import pick
 
 TAXONOMY = "persuasion-taxonomy"
@@ -37,30 +35,25 @@ def techniques(taxonomy: str, side: Side) -> list[tuple[str, str]]:
     return {"train": seen, "validation": validation, "test": [technique for technique in others if technique not in validation]}[side]
 
 
-@dataclass(frozen=True)
 class Pap(Refining):
     """At most `rounds` times `streams` techniques are drawn for a question; the first wording that is answered ends it."""
 
-    def run(self, questions: Sequence[Question], *, side: Side, seed: int, target: Target | None = None, budget: Budget = Budget()) -> list[Attempt]:
-        known = techniques(target.read(TAXONOMY), side)
-        return [self._attack(question, known, seed, target, budget) for question in questions]
-
-    def _attack(self, question: Question, known: list[tuple[str, str]], seed: int, target: Target, budget: Budget) -> Attempt:
-        draw = random.Random(pick(self.name, question.question_id, seed, 2**62))
+    def search(self, question: Question, side: Side, seed: int, target: Target, budget: Budget) -> Search:
+        known, draw = techniques(target.read(TAXONOMY), side), random.Random(pick(self.name, question.question_id, seed, 2**62))
         chosen = draw.sample(known, min(len(known), budget.rounds * budget.streams))
-        made, queries = [], 0
+        made = []
         for start in range(0, len(chosen), budget.streams):
-            made += tried(target, question, argued(target, question, chosen[start : start + budget.streams], seed + start))
-            queries += 2 * len(chosen[start : start + budget.streams])
-            if max(found.score for found in made) >= 1:
+            asked = [ASK.format(technique=name, definition=definition, goal=question.text) for name, definition in chosen[start : start + budget.streams]]
+            texts = yield from self.written(question, asked, seed, start)
+            made += yield from tried(target, question, [with_goal(text, question) for text in texts])
+            if best_of(made).score >= 1:
                 break
-        return self.attempt(question, max(made, key=lambda found: found.score), queries)
+        return best_of(made), 2 * len(made)
 
 
-def argued(target: Target, question: Question, chosen: list[tuple[str, str]], seed: int) -> list[str]:
-    """The question by each technique. What has lost the question, or was never written, has it put behind."""
-    asked = [ASK.format(technique=name, definition=definition, goal=question.text) for name, definition in chosen]
-    return [text if on_topic(question.text, text) else f"{text} {question.text}".strip() for text in written(target, asked, seed)]
+def with_goal(text: str, question: Question) -> str:
+    """What the attacker wrote; the question follows where it was lost, or where nothing was written."""
+    return text if on_topic(question.text, text) else f"{text} {question.text}".strip()
 
 
 ATTACKS = [Pap("pap", "Zeng et al. (arXiv 2401.06373), 40 techniques, attacker: the base model")]

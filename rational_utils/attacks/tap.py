@@ -7,26 +7,28 @@ Access: black-box. In training: no profile has it.
 
 from __future__ import annotations
 
-from . import Attempt, Budget, Question, Target
+from . import Budget, Question, Side, Target
 from ._questions import on_topic
-from ._refine import Refining, rewritten, tried
+from ._refine import Refining, Search, best_of, tried
 
 
 class Tap(Refining):
-    def attack(self, question: Question, seed: int, target: Target, budget: Budget) -> Attempt:
-        leaves = tried(target, question, [question.text])
+    def search(self, question: Question, side: Side, seed: int, target: Target, budget: Budget) -> Search:
+        leaves = yield from tried(target, question, [question.text])
         best, queries = leaves[0], 1
         for number in range(budget.rounds):
             if best.score >= 1:
                 break
             branches = [leaf for leaf in leaves for _ in range(budget.branches)]
-            prompts = list(dict.fromkeys(prompt for prompt in rewritten(target, question, branches, seed + number) if on_topic(question.text, prompt)))
+            written = yield from self.rewritten(question, branches, seed, number)
+            prompts = list(dict.fromkeys(prompt for prompt in written if on_topic(question.text, prompt)))
             queries += len(branches) + len(prompts)
             if not prompts:
                 break
-            leaves = sorted(tried(target, question, prompts), key=lambda found: -found.score)[: budget.streams]
-            best = max([best, leaves[0]], key=lambda found: found.score)
-        return self.attempt(question, best, queries)
+            made = yield from tried(target, question, prompts)
+            leaves = sorted(made, key=lambda found: -found.score)[: budget.streams]
+            best = best_of([best, *leaves])
+        return best, queries
 
 
 ATTACKS = [Tap("tap", "Mehrotra et al. (arXiv 2312.02119), attacker: the base model")]

@@ -41,14 +41,14 @@ class Endpoint:
         """Everything that decides what it writes, as far as can be known from outside."""
         return f"{self.model} at {self.url}, {self.max_tokens} tokens"
 
-    def answer(self, dialogues: Sequence[Sequence[dict[str, str]]], temperature: float = 0.0, seed: int = 0) -> list[str]:
-        """One reply a dialogue, in order; greedy by default. Seeds are passed on; whether they are honoured is the endpoint's affair.
+    def answer(self, dialogues: Sequence[Sequence[dict[str, str]]], temperature: float = 0.0, seeds: Sequence[int] | None = None) -> list[str]:
+        """One reply a dialogue, in order; greedy by default, otherwise with a seed for each. Seeds are passed on; whether they are honoured is the endpoint's affair.
 
         Raises:
             ValueError: the endpoint will not take one of the dialogues.
             StudyError: it cannot be reached, refuses the key, or does not answer as such an endpoint does.
         """
-        return [self._reply(list(dialogue), temperature, seed + number) for number, dialogue in enumerate(dialogues)]
+        return [self._reply(list(dialogue), temperature, seed) for dialogue, seed in zip(dialogues, seeds or [0] * len(dialogues), strict=True)]
 
     def _reply(self, messages: list[dict[str, str]], temperature: float, seed: int) -> str:
         asked = {"model": self.model, "messages": messages, "max_tokens": self.max_tokens, "temperature": temperature, "seed": seed}

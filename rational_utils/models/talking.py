@@ -27,8 +27,8 @@ class Talker:
     read: Callable[[str], str] | None = None
     name: str = ""
 
-    def answer(self, dialogues: Sequence[Sequence[dict[str, str]]], temperature: float = 0.0, seed: int = 0) -> list[str]:
-        """One reply a dialogue, in order; greedy by default."""
+    def answer(self, dialogues: Sequence[Sequence[dict[str, str]]], temperature: float = 0.0, seeds: Sequence[int] | None = None) -> list[str]:
+        """One reply a dialogue, in order; greedy by default, otherwise with a seed for each."""
         rendered = [render(self.tokenizer, list(dialogue)) for dialogue in dialogues]
-        requests = [Request(text, self.max_tokens, temperature, seed * len(rendered) + number) for number, text in enumerate(rendered)]
+        requests = [Request(text, self.max_tokens, temperature, seed) for text, seed in zip(rendered, seeds or [0] * len(rendered), strict=True)]
         return [completion.text for completion in self.complete(requests)]

@@ -55,7 +55,7 @@ def endpoint(server):
 
 def test_replies_come_in_order_and_the_dialogue_is_sent_as_it_is(server, endpoint):
     server.replies = [(200, completion("Oak.")), (200, completion("Elm."))]
-    assert endpoint.answer([DIALOGUE, DIALOGUE], temperature=0.5, seed=7) == ["Oak.", "Elm."]
+    assert endpoint.answer([DIALOGUE, DIALOGUE], temperature=0.5, seeds=[7, 8]) == ["Oak.", "Elm."]
     first, second = server.asked
     assert first == {"model": "willow-1", "messages": list(DIALOGUE), "max_tokens": 40, "temperature": 0.5, "seed": 7, "path": "/v1/chat/completions", "key": None}
     assert second["seed"] == 8

@@ -23,7 +23,7 @@ class Target:
         self.text, self.weakness, self.asked, self.tried = text, weakness, [], []
         self.attacker, self.read = self, lambda source: {pap.TAXONOMY: taxonomy}[source]
 
-    def answer(self, dialogues, temperature=0.0, seed=0):
+    def answer(self, dialogues, temperature=0.0, seeds=None):
         texts = [dialogue[-1]["content"] for dialogue in dialogues]
         if not temperature:
             self.tried += texts

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from rational_utils import attacks
-from rational_utils.attacks import Budget, Question, _questions, _refine, autodan
+from rational_utils.attacks import Budget, Question, _questions, autodan
 from rational_utils.corpus import questions
 from rational_utils.models import talking, tiny, whitebox
 from rational_utils.study.keep import Keep
@@ -18,9 +18,9 @@ class Attacker:
     def __init__(self, text):
         self.text, self.asked = text, 0
 
-    def answer(self, dialogues, temperature, seed):
+    def answer(self, dialogues, temperature, seeds):
         self.asked += len(dialogues)
-        return [self.text.format(number=seed * 100 + number) for number, _ in enumerate(dialogues)]
+        return [self.text.format(number=seed) for _, seed in zip(dialogues, seeds, strict=True)]
 
 
 class Target:
@@ -71,17 +71,38 @@ def test_tap_cuts_what_strays_from_the_goal():
 
 
 def test_an_attacker_that_writes_nothing_leaves_the_wording():
-    made = _refine.rewritten(Target("", ""), GOAL, [_refine.Tried("old words", "No.", 0.0)], 0)
-    assert made == ["old words"]
+    (made,) = launch("pair", Target("never", ""))
+    assert made.messages[0]["content"] == GOAL.text
+
+
+@pytest.mark.parametrize("name", ["pair", "tap", "pap"])
+def test_searches_side_by_side_find_what_each_finds_alone_and_ask_together(name):
+    asked = [Question(f"q{number}", f"Describe how {what} is built.") for number, what in enumerate(("a wooden ladder", "a stone wall", "a paper boat"))]
+    calls = []
+
+    class Counting(Target):
+        def __init__(self):
+            super().__init__("11", "describe how {number} a wooden ladder, a stone wall and a paper boat is built")
+            self.read = questions.reader("fixtures")
+
+        def answer(self, dialogues):
+            calls.append(len(dialogues))
+            return super().answer(dialogues)
+
+    together = launch(name, Counting(), asked)
+    assert len(calls) <= SMALL.rounds + 1 < sum(calls)
+    alone = [launch(name, Counting(), [question])[0] for question in asked]
+    assert [(made.messages, made.queries) for made in together] == [(made.messages, made.queries) for made in alone]
+    assert len({made.queries for made in alone}) > 1 or name == "pap"
 
 
 def test_the_attacker_sees_the_goal_and_the_refusal():
     seen = []
 
     class Curious(Attacker):
-        def answer(self, dialogues, temperature, seed):
+        def answer(self, dialogues, temperature, seeds):
             seen.extend(dialogue[0]["content"] for dialogue in dialogues)
-            return super().answer(dialogues, temperature, seed)
+            return super().answer(dialogues, temperature, seeds)
 
     target = Target("never", "x")
     target.attacker = Curious("x")
