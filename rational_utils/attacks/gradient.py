@@ -35,9 +35,12 @@ Propose = Callable[[torch.Tensor, tuple[int, ...], int, Budget, torch.Generator]
 
 
 def random_coordinates(slope: torch.Tensor, suffix: tuple[int, ...], step: int, budget: Budget, draw: torch.Generator) -> list[tuple[int, ...]]:
-    """GCG: each candidate changes one random place to one of the `top` words that the slope likes best there."""
+    """GCG: each candidate changes one random place to one of the `top` words that the slope likes best there.
+
+    Drawn as nanogcg draws, so that equal seeds give equal candidates and the two can be compared step by step.
+    """
     likely = (-slope).topk(budget.top, dim=1).indices
-    places = torch.randint(len(suffix), (budget.width,), generator=draw).tolist()
+    places = torch.rand(budget.width, len(suffix), generator=draw).argsort(1)[:, 0].tolist()
     words = torch.randint(budget.top, (budget.width,), generator=draw).tolist()
     return list(dict.fromkeys(_replaced(suffix, place, int(likely[place, word])) for place, word in zip(places, words)))
 
