@@ -17,6 +17,8 @@ CHANGES = {
     "training": "training.epochs=2",
     "attacks": "attacks.answer_tokens=9",
     "benchmarks": "benchmarks.mmlu_subset=5",
+    "shards": "shards=3",
+    "rewriter": "rewriter={model: tiny}",
 }
 
 
@@ -63,6 +65,9 @@ def test_unknown_profile_lists_the_known_ones():
         ("about=7", ("about", "7", "string")),
         ("training=3", ("training", "got 3")),
         ("benchmarks.mmlu_subset=0", ("benchmarks.mmlu_subset", "got 0", "1")),
+        ("shards=0", ("shards", "got 0", "1")),
+        ("rewriter={model: willow-1}", ("rewriter", "'willow-1'", "url")),
+        ("rewriter={model: tiny, keys: X}", ("rewriter.keys", "unknown field")),
     ],
 )
 def test_a_bad_field_is_named_with_its_value_and_what_is_allowed(override, said):
@@ -104,6 +109,12 @@ def test_seeds_are_there_and_differ(override):
 
 def test_a_learning_rate_may_be_written_with_an_exponent():
     assert settings.load("smoke", ["training.learning_rate=1e-4"]).profile.training.learning_rate == 1e-4
+
+
+def test_a_rewriter_is_one_of_the_models_or_behind_an_endpoint():
+    behind = settings.load("smoke", ["rewriter={model: willow-1, url: http://localhost/v1, key: WILLOW_KEY}"]).profile.rewriter
+    assert (behind.model, behind.url, behind.key) == ("willow-1", "http://localhost/v1", "WILLOW_KEY")
+    assert settings.load("smoke", ["rewriter={model: tiny}"]).profile.rewriter.url == "" and settings.load("smoke").profile.rewriter is None
 
 
 def test_overrides_change_their_field_alone():
