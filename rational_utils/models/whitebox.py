@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
@@ -60,6 +61,10 @@ class Whitebox:
 
     def allowed(self) -> torch.Tensor:
         """Which tokens a suffix may hold: printable ASCII that is no special token; shape (words,)."""
+        return self._printable
+
+    @cached_property
+    def _printable(self) -> torch.Tensor:
         words = self.model.get_output_embeddings().weight.shape[0]
         texts = self.tokenizer.batch_decode([[number] for number in range(min(words, len(self.tokenizer)))])
         good = torch.zeros(words, dtype=torch.bool)
