@@ -41,7 +41,7 @@ def test_every_attack_meets_every_question_in_exactly_one_share(count):
     chosen = [attacks.find(name) for name in NAMES]
     dealt = [attacks.dealt(chosen, QUESTIONS, FEW, share) for share in shards.every(count)]
     found = [pair for share in dealt for pair in pairs(share)]
-    wanted = [(name, question.question_id) for name in NAMES for question in QUESTIONS[: FEW if name in ("gcg", "uat") else None]]
+    wanted = [(name, question.question_id) for name in NAMES for question in ([QUESTIONS[0], QUESTIONS[1], QUESTIONS[3]] if name in ("gcg", "uat") else QUESTIONS)]
     assert sorted(found) == sorted(wanted) and (count > 1 or found == wanted)
     assert [len(own) for share in dealt for attack, own in share if attack.name == "uat"] == [FEW]
     sizes = [sum(1 if attack.name == "uat" else len(own) for attack, own in share) for share in dealt]
