@@ -5,6 +5,7 @@ It lets itself be talked to and nothing else: no gradients, no likelihoods. It k
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import time
@@ -73,7 +74,7 @@ class Endpoint:
                 if error.code not in WAIT_AND_SEE or not left:
                     raise self._complaint(error.code) from None
                 wait = max(wait, _seconds(error.headers.get("Retry-After")))
-            except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+            except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
                 if not left:
                     raise StudyError(f"endpoint {self.url}: no answer ({getattr(error, 'reason', error)}) in {self.tries} tries; check that it runs") from None
             time.sleep(min(wait, LONGEST_WAIT))
