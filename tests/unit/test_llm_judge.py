@@ -5,13 +5,15 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import pandas as pd
 import pytest
 
 from rational_utils import judges
+from rational_utils.__main__ import main
 from rational_utils.judges import Response, _rubrics, llm
 from rational_utils.models import plain, tiny
 from rational_utils.models.endpoint import Endpoint
-from rational_utils.study import settings
+from rational_utils.study import provenance, settings
 from rational_utils.study.errors import StudyError
 from rational_utils.study.profile import LlmJudge
 
@@ -252,6 +254,19 @@ def test_a_section_that_cannot_be_is_one_clear_line(overrides, said):
     with pytest.raises(StudyError, match=f"^profile smoke: {said}[^\n]*$") as caught:
         settings.load("smoke", overrides)
     assert "hidden" not in str(caught.value)
+
+
+def test_a_dry_run_counts_the_calls_for_the_answers_that_there_are(server, study, capsys):
+    choices = ["--profile", "smoke", "--set", SECTION, "--set", f"attacks.llm_judge.url=http://127.0.0.1:{server.server_port}/v1"]
+    tables = {study.prompts: pd.DataFrame({"question_id": ["q"], "text": [ANSWER.prompt]}),
+              study.responses("base", 0): pd.DataFrame({"question_id": ["q"] * 4, "text": ["One.", "Two.", "Two.", ""]})}
+    for path, table in tables.items():
+        with provenance.atomic(path) as draft:
+            table.to_parquet(draft)
+        provenance.Stage(study, "x").keep(path)
+    assert main(["judge-calls", *choices]) == 2 and "the judge rules makes none" in capsys.readouterr().err
+    assert main(["judge-calls", *choices, "--set", "attacks.judge=llm"]) == 0
+    assert capsys.readouterr().out == "2 calls for 4 answers of 1 of 6 runs; 0 of 3 are made and kept\n" and server.asked == []
 
 
 def test_without_its_section_the_judge_is_one_clear_line():
