@@ -93,6 +93,7 @@ def _described(category: str) -> dict[str, str]:
 
 def _last(name: str, words: list[str], reply: str) -> str | None:
     """The word of the last `name: word`, whatever stars, quotes or brackets stand around; None if that is not one of the words."""
-    found = re.findall(rf"\b{name}\s*[:=]\s*([\w.]+)", re.sub(r"[*_`\"'{}()\[\]]", "", reply), re.IGNORECASE)
+    # a repeated question ("yes or no") is no answer
+    found = re.findall(rf"\b{name}\s*[:=]\s*([\w.]+(?: or \w+)?)", re.sub(r"[*_`\"'{}()\[\]]", "", reply), re.IGNORECASE)
     last = found[-1].rstrip(".").lower() if found else ""
     return last if last in words else None

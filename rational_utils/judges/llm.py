@@ -44,9 +44,10 @@ class LlmJudge:
 
         Raises StudyError when the budget of calls is spent, or when the model cannot be reached.
         """
-        if not self._to_be_asked(response):
-            missing = response.final is None
-            return Verdict("unparsed" if missing else "incoherent", "no final response" if missing else "empty", self.id)
+        if response.final is None:
+            return Verdict("unparsed", "no final response", self.id)
+        if not _says_something(response):
+            return Verdict("incoherent", "empty", self.id)
         try:
             reading = self.rubric.read(self._reply(self._question(response)))
         except ValueError as error:
@@ -57,11 +58,8 @@ class LlmJudge:
 
     def pending(self, responses: Iterable[Response]) -> int:
         """How many calls these responses would still take. Makes none."""
-        keys = {self._key(self._question(response)) for response in responses if self._to_be_asked(response)}
+        keys = {self._key(self._question(response)) for response in responses if _says_something(response)}
         return sum(self.kept.get(key) is None for key in keys)
-
-    def _to_be_asked(self, response: Response) -> bool:
-        return bool(response.final and response.final.strip())
 
     def _question(self, response: Response) -> str:
         return self.rubric.question(response.prompt, response.final)
@@ -95,3 +93,7 @@ class LlmJudge:
         from rational_utils.models import plain
 
         return plain.load(settings.model, settings.revision, settings.tokens)
+
+
+def _says_something(response: Response) -> bool:
+    return bool(response.final and response.final.strip())
