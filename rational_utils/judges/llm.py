@@ -42,7 +42,9 @@ class LlmJudge:
     def judge(self, response: Response) -> Verdict:
         """The verdict on ``response.final``; no call is made for one that is missing, empty, or judged before.
 
-        Raises StudyError when the budget of calls is spent, or when the model cannot be reached.
+        A single request that the model does not take (filtered, too long) is ``unparsed``; nothing of it is kept.
+
+        Raises StudyError when the budget of calls is spent, when the model cannot be reached, or when it does not take the first request.
         """
         if response.final is None:
             return Verdict("unparsed", "no final response", self.id)
@@ -51,6 +53,8 @@ class LlmJudge:
         try:
             reading = self.rubric.read(self._reply(self._question(response)))
         except ValueError as error:
+            if not self.kept.items:
+                raise StudyError(f"judge llm: {error}, and it was the first; check attacks.llm_judge") from None
             return Verdict("unparsed", str(error), self.id)
         if reading is None:
             return Verdict("unparsed", "the judge's reply holds no verdict", self.id)

@@ -172,9 +172,13 @@ def test_a_line_that_was_cut_in_the_middle_is_asked_again(server):
     assert judge_at(server).pending(OTHERS[:2]) == 1
 
 
-def test_a_refused_request_is_unparsed_and_not_kept(server):
-    server.replies = [400]
+def test_a_refused_request_is_unparsed_and_not_kept_but_an_error_if_nothing_was_ever_taken(server):
     judge = judge_at(server)
+    server.replies = [400]
+    with pytest.raises(StudyError, match=r"^judge llm: [^\n]*HTTP 400[^\n]* the first; check attacks.llm_judge$"):
+        judge.judge(ANSWER)
+    judge.judge(OTHERS[0])
+    server.replies = [400]
     assert judge.judge(ANSWER).verdict == "unparsed" and judge.pending([ANSWER]) == 1
 
 
