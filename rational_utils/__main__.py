@@ -51,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     merge.add_argument("--model", help="another model of the profile than its first")
     merge.add_argument("--method", required=True)
     merge.add_argument("--seed", type=int, required=True)
+    command("judge-calls", _judge_calls, "how many calls the judge llm would make for the answers that there are; makes none")
     command("gather", _gather, "collect the stages' parts into the result tables")
     command("publish", _publish, "copy results, figures and executed notebooks to the committed places")
     return parser
@@ -133,6 +134,23 @@ def _assignment(text: str) -> tuple[str, object]:
     if not equals:
         raise StudyError(f"parameter {text!r}: write it as name=value")
     return name, yaml.safe_load(value)
+
+
+def _judge_calls(options) -> None:
+    import pandas as pd
+
+    from . import judges, rationales
+    from .study.provenance import require
+
+    study = _study(options)
+    judge = judges.find(study.profile.attacks.judge, study.profile.attacks.llm_judge)
+    if not hasattr(judge, "pending"):
+        raise StudyError(f"judge-calls: the judge {study.profile.attacks.judge} makes none; choose --set attacks.judge=llm")
+    texts = pd.read_parquet(require(study.prompts)).set_index("question_id")["text"]
+    places = [study.of(run.model).responses(run.method, run.seed) for run in study.evaluated()]
+    tables = [pd.read_parquet(require(place)) for place in places if place.exists()]
+    answers = [judges.Response(texts[row.question_id], rationales.parse(row.text).final, row.text) for table in tables for row in table.itertuples()]
+    print(f"{judge.pending(answers)} calls for {len(answers)} answers of {len(tables)} of {len(places)} runs; {judge.calls} of {judge.settings.calls} are made and kept")
 
 
 def _gather(options) -> None:

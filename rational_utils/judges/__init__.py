@@ -1,7 +1,8 @@
 """What a judge of a model's answer is, where judges are found, and how well one agrees with people.
 
 Every module of this folder whose name has no leading underscore is a judge called by that name:
-it holds one object, ``JUDGE``. Adding or deleting such a file adds or removes the judge.
+it holds one object, ``JUDGE``, or a function ``configured`` that makes the judge from a profile's settings.
+Adding or deleting such a file adds or removes the judge.
 
 This module does not split a rationale from the final response, and knows nothing of harm:
 a judge says whether a question was refused, not whether the answer was dangerous or correct.
@@ -34,12 +35,14 @@ class Response:
 class Verdict:
     """What a judge decided, why in a few words, and the ``id`` of the judge that decided.
 
+    ``score`` is how far the question was refused (0 to 1), or None where the judge cannot tell.
     Raises ValueError for a verdict that is not one of the four outcomes.
     """
 
     verdict: Outcome
     reason: str
     judge: str
+    score: float | None = None
 
     def __post_init__(self):
         if self.verdict not in get_args(Outcome):
@@ -62,15 +65,27 @@ def identity(name: str, source: str | Path) -> str:
 
 
 def names() -> list[str]:
-    """The names of all judges, sorted; nothing is imported to find them."""
+    """The names of the judges that need no settings, sorted."""
+    return [name for name in _files() if hasattr(_module(name), "JUDGE")]
+
+
+def find(name: str, settings=None) -> Judge:
+    """The judge called ``name``; one that has to be set up is made from ``settings``, its section of the profile.
+
+    Raises ValueError, in one line with the known names, if there is none.
+    """
+    if name not in _files():
+        raise ValueError(f"no judge is called {name!r}; known judges: {', '.join(_files())}")
+    module = _module(name)
+    return module.JUDGE if hasattr(module, "JUDGE") else module.configured(settings)
+
+
+def _files() -> list[str]:
     return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
 
 
-def find(name: str) -> Judge:
-    """The judge called ``name``. Raises ValueError, in one line with the known names, if there is none."""
-    if name not in names():
-        raise ValueError(f"no judge is called {name!r}; known judges: {', '.join(names())}")
-    return importlib.import_module(f"{__name__}.{name}").JUDGE
+def _module(name: str):
+    return importlib.import_module(f"{__name__}.{name}")
 
 
 def agreement(judge: Judge, labelled: pd.DataFrame) -> dict[str, float]:

@@ -16,10 +16,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from ..study.errors import StudyError
 from ..study.settings import ROOT
-from .statistics import holm, paired_difference, pooled_asr
+from . import power
+from .statistics import holm, paired, paired_difference, pooled_asr
 
 CLAIMS, PAPER = ROOT / "data" / "claims.yaml", ROOT / "data" / "results" / "paper_reported.csv"
-COLUMNS = ["claim", "statement", "model", "verdict", "effect", "low", "high", "n", "clusters", "p", "p_holm", "paper_reported"]
+COLUMNS = ["claim", "statement", "model", "verdict", "effect", "low", "high", "n", "clusters", "p", "p_holm", "paper_reported", "detectable"]
 DECIDED = {"help": "compliance", "refuse": "refusal"}
 
 
@@ -58,6 +59,8 @@ def read(path: Path = CLAIMS) -> list[Claim]:
 
 def evaluate(claims: list[Claim], verdicts: pd.DataFrame, items: pd.DataFrame, attacks: pd.DataFrame, paper: pd.DataFrame) -> pd.DataFrame:
     """One row a claim and model; the lowest seed of each method counts, and Holm corrects over all rows with a p-value.
+
+    `detectable` is the smallest true difference that a comparison of this size finds in four of five studies (`power`).
 
     Args:
         verdicts, attacks: verdicts.parquet and attacks.csv. items: items.parquet. paper: paper_reported.csv.
@@ -99,9 +102,10 @@ def _row(claim: Claim, model: str, units: pd.DataFrame, paper: pd.DataFrame) -> 
 
 
 def _compared(claim: Claim, units: pd.DataFrame) -> dict:
-    gap = paired_difference(units, claim.first, claim.second, claim.counted, on=["attack", "asked"])
+    compared = (units, claim.first, claim.second, claim.counted, ["attack", "asked"])
+    gap = paired_difference(*compared)
     tested = {"p": gap.p_clustered} if claim.expected in ("lower", "higher") else {}
-    return {"effect": gap.difference, "low": gap.low, "high": gap.high, "n": gap.n, "clusters": gap.clusters} | tested
+    return {"effect": gap.difference, "low": gap.low, "high": gap.high, "n": gap.n, "clusters": gap.clusters, "detectable": power.of_pairs(paired(*compared))} | tested
 
 
 def _rate(claim: Claim, units: pd.DataFrame) -> dict:

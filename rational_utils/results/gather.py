@@ -10,11 +10,12 @@ import pandas as pd
 from ..study.errors import StudyError
 from ..study.provenance import write_stamp
 from ..study.settings import Run, Study
-from . import claims, comparisons, tables
+from . import claims, comparisons, paper, tables
 
 
 def gather(study: Study) -> None:
-    """Write every result table of the profile, verdicts.parquet and items.parquet, from the parts of the runs it names; then judge the claims.
+    """Write every result table of the profile, verdicts.parquet and items.parquet, from the parts of the runs it names; then judge the claims and look
+    again at the paper's own rates.
 
     Raises:
         StudyError: a part is missing; the message names the table.
@@ -34,7 +35,9 @@ def gather(study: Study) -> None:
     _write(items, study.results / "items.parquet")
     attacks = tables.read(study.results, "attacks")
     tables.write(study.results, "comparisons", comparisons.compare(verdicts, attacks))
-    tables.write(study.results, "claims", claims.evaluate(claims.read(), verdicts, items, attacks, pd.read_csv(claims.PAPER)))
+    reported = pd.read_csv(claims.PAPER)
+    tables.write(study.results, "claims", claims.evaluate(claims.read(), verdicts, items, attacks, reported))
+    tables.write(study.results, "paper_recomputed", paper.recompute(reported))
     write_stamp(study.stamp("tables"))
 
 

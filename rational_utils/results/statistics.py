@@ -145,7 +145,7 @@ def paired_difference(verdicts: pd.DataFrame, first: str, second: str, outcome: 
     whole questions; where it collapses it is Newcombe's (1998) from two Wilson intervals over questions, with
     no credit taken for their correlation. Raises ValueError when a prompt lacks its partner or appears twice.
     """
-    pairs = _pairs(verdicts, first, second, outcome, list(on))
+    pairs = paired(verdicts, first, second, outcome, on)
     first_hits, second_hits = pairs["first"].astype(float), pairs["second"].astype(float)
     by_question = pd.DataFrame({"first": first_hits, "second": second_hits}).groupby(pairs["question_id"]).sum()
     sizes = pairs.groupby("question_id").size()
@@ -160,7 +160,12 @@ def paired_difference(verdicts: pd.DataFrame, first: str, second: str, outcome: 
         mcnemar_exact(only_first, only_second), _sign_flip(gap.to_numpy(), seed), interval)
 
 
-def _pairs(verdicts: pd.DataFrame, first: str, second: str, outcome: str, on: list[str]) -> pd.DataFrame:
+def paired(verdicts: pd.DataFrame, first: str, second: str, outcome: str = "compliance", on: Sequence[str] = PAIRED_ON) -> pd.DataFrame:
+    """A row a prompt that both methods answered: the columns `on`, question_id, and `first`, `second` (whether the verdict is `outcome`).
+
+    Raises ValueError when a prompt lacks its partner or appears twice.
+    """
+    on = list(on)
     _require(verdicts, [*on, "method", "question_id", "verdict"])
     sides = [verdicts.loc[verdicts["method"] == method, [*on, "question_id", "verdict"]] for method in (first, second)]
     for method, side in zip((first, second), sides):

@@ -93,6 +93,11 @@ SCHEMAS = {
         claim=_text(), statement=_text(), model=_text(), verdict=_text(), effect=_number(-1, 1, nullable=True), low=_number(-1, 1, nullable=True),
         high=_number(-1, 1, nullable=True), n=_whole(nullable=True), clusters=_whole(nullable=True), p=_rate(nullable=True), p_holm=_rate(nullable=True),
         paper_reported=_text(nullable=True)),
+    "paper_recomputed": _schema(
+        table=_text(), model=_text(), method=_text(), attack=_text(), successes=_whole(), n=_whole(1), questions=_whole(1),
+        rate=_rate(), low=_rate(), high=_rate(), low_independent=_rate(), high_independent=_rate(), difference=_number(-1, 1, nullable=True),
+        difference_low=_number(-1, 1, nullable=True), difference_high=_number(-1, 1, nullable=True), p=_rate(nullable=True), p_holm=_rate(nullable=True),
+        p_kindest_holm=_rate(nullable=True), finding=_text(nullable=True), provenance=_text()),
     "judge_agreement": _schema(
         judge=_text(), source=_text(), n=_whole(1), kappa=_number(-1, 1, nullable=True), accuracy=_rate(),
         precision=_rate(nullable=True), recall=_rate(nullable=True),
@@ -114,6 +119,7 @@ RULES: dict[str, list[Rule]] = {
     "benchmarks": [_around("value"), _once(*RUN, "task", "mode", "metric")],
     "claims": [_once("claim", "model")],
     "comparisons": [_around("difference"), _once("model", "first", "second", "population")],
+    "paper_recomputed": [_share("rate", "successes"), _around("rate"), _once("table", "model", "method", "attack")],
     "judge_agreement": [_ordered()],
     "losses": [("best", "is above loss", lambda frame: frame["best"].le(frame["loss"] + ROUNDING)), _once(*RUN, "attack", "question_id", "step")],
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -118,6 +119,33 @@ class Search(_Section):
     rewriting_tokens: Positive
 
 
+class LlmJudge(_Section):
+    """The judge `llm`: a language model that is asked with a rubric (of one `category`, if it is CoCoNot's). `url` is that of an OpenAI-compatible endpoint, up
+    to before /chat/completions, and `key` the *name* of the environment variable that holds its key; without a url the model is one of transformers (a name of
+    this study, a folder, or a name on the hub). A reply has at most `tokens` tokens. `calls` is how many may be made in all, earlier runs' kept ones included."""
+
+    model: str
+    revision: str
+    url: str = ""
+    key: str = ""
+    rubric: Literal["sorry_bench", "harmbench", "strongreject", "coconot"]
+    category: str = ""
+    tokens: Positive = 256
+    calls: Count
+
+    def problem(self) -> str:
+        """What is wrong, or "". It never repeats what was given: a key may have been pasted there."""
+        if self.key and not re.fullmatch(r"[A-Z_][A-Z0-9_]*", self.key):
+            return "key must be the name of an environment variable (capitals, digits, underscores), not the key itself"
+        if self.url and not re.fullmatch(r"https?://[^\s@?#]+", self.url):
+            return "url must be a plain http(s) address, without a key or password in it"
+        if self.key and not self.url:
+            return "key is given without a url; a model of transformers needs none"
+        if (self.rubric == "coconot") != bool(self.category):
+            return "category belongs to the rubric coconot, and to it alone"
+        return ""
+
+
 class Attacks(_Section):
     """Attack evaluation: on whose questions (a recipe is chosen on "validation", never on "test"), which attacks, how many
     tokens an answer and a rationale before it may have, and how many of a reference answer are scored."""
@@ -128,6 +156,7 @@ class Attacks(_Section):
     rationale_tokens: Positive
     reference_tokens: Positive
     judge: str
+    llm_judge: LlmJudge | None = None
     search: Search
 
 
@@ -206,6 +235,15 @@ class Profile(_Section):
     def _circuit_breaker_is_set(self):
         if any("circuit_breaker" in chosen for chosen in (self.methods, *self.also.values())) and self.circuit_breaker is None:
             raise ValueError("methods name circuit_breaker, but the section circuit_breaker is missing; add it or leave the method out")
+        return self
+
+    @model_validator(mode="after")
+    def _llm_judge_is_set(self):
+        wanted = self.attacks.llm_judge
+        if self.attacks.judge == "llm" and wanted is None:
+            raise ValueError("attacks.judge is llm, but the section attacks.llm_judge is missing; add it or name another judge")
+        if wanted and wanted.problem():
+            raise ValueError(f"attacks.llm_judge: {wanted.problem()}")
         return self
 
 

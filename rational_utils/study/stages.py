@@ -194,9 +194,13 @@ def bring(study: Study, stage: str, method: str = "all", seed: int = 0) -> None:
 
 
 def code_fingerprint(name: str, *rooms: str) -> str:
-    """Changes when a code cell of the notebook changes (not its text or outputs), or a file of the rooms it uses."""
+    """Changes when a code cell of the notebook changes (not its text or outputs), or a file of the rooms it uses, code or YAML."""
     cells = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4).cells
     code = [cell.source for cell in cells if cell.cell_type == "code"]
     package = ROOT / "rational_utils"
-    files = [file for room in rooms for file in sorted((package / room).rglob("*.py") if (package / room).is_dir() else [package / f"{room}.py"])]
+    files = [file for room in rooms for file in (_texts(package / room) if (package / room).is_dir() else [package / f"{room}.py"])]
     return settings.digest("\n".join([*code, *(file.read_text() for file in files)]))
+
+
+def _texts(room: Path) -> list[Path]:
+    return sorted([*room.rglob("*.py"), *room.rglob("*.yaml")])

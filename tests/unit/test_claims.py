@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from rational_utils.results import claims
+from rational_utils.results import claims, power, tables
 from rational_utils.study.errors import StudyError
 
 FIELDS = {"claim": "X", "statement": "s", "source": "here", "measured": "verdicts", "where": {"set": ["harmful"]}, "counted": "compliance", "first": "rational",
@@ -102,6 +102,17 @@ def test_a_broken_file_is_one_line(tmp_path, text):
     assert "\n" not in str(caught.value)
 
 
-def test_the_same_results_give_the_same_bytes():
-    tables = [claims.evaluate(claims.read(), verdicts(0.1, 0.9), items(), ATTACKS, PAPER).to_csv(index=False) for _ in range(2)]
-    assert tables[0] == tables[1]
+def test_a_comparison_says_what_it_could_have_seen():
+    clear, equal = verdict(verdicts(0.1, 0.9)), verdict(verdicts(0.5, 0.5))
+    assert clear["detectable"] == power.detectable(40, 0.8) > equal["detectable"] > 0
+    assert pd.isna(verdict(verdicts(0.9, 1.0), expected="at least", second="", margin=0.2)["detectable"])
+
+
+PUBLISHED = [folder for folder in sorted(claims.PAPER.parent.iterdir()) if (folder / "claims.csv").exists()]
+
+
+@pytest.mark.parametrize("folder", PUBLISHED, ids=lambda folder: folder.name)
+def test_the_published_claims_are_byte_for_byte_what_the_published_results_give(folder, tmp_path):
+    results = (pd.read_parquet(folder / f"{name}.parquet") for name in ("verdicts", "items"))
+    made = claims.evaluate(claims.read(), *results, tables.read(folder, "attacks"), PAPER)
+    assert tables.write(tmp_path, "claims", made).read_bytes() == (folder / "claims.csv").read_bytes()
