@@ -194,7 +194,7 @@ def bring(study: Study, stage: str, method: str = "all", seed: int = 0) -> None:
 
 
 def code_fingerprint(name: str, *rooms: str) -> str:
-    """Changes when a code cell of the notebook changes (not its text or outputs), or a file of the rooms it uses, code or YAML."""
+    """Changes when a code cell of the notebook changes (not its text or outputs), or a file of the rooms it uses, code, YAML or JSON."""
     cells = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4).cells
     code = [cell.source for cell in cells if cell.cell_type == "code"]
     package = ROOT / "rational_utils"
@@ -203,4 +203,4 @@ def code_fingerprint(name: str, *rooms: str) -> str:
 
 
 def _texts(room: Path) -> list[Path]:
-    return sorted([*room.rglob("*.py"), *room.rglob("*.yaml")])
+    return sorted([*room.rglob("*.py"), *room.rglob("*.yaml"), *room.rglob("*.json")])

@@ -1,14 +1,11 @@
 """Judges, by hand-written harmless answers: who refuses, where, and what follows. No model is run."""
 
-import math
-from dataclasses import FrozenInstanceError, dataclass
+from dataclasses import FrozenInstanceError
 
-import pandas as pd
 import pytest
-from sklearn.metrics import accuracy_score, cohen_kappa_score, precision_score, recall_score
 
 from rational_utils import judges
-from rational_utils.judges import Judge, Response, Verdict, agreement, find, names, read_labelled
+from rational_utils.judges import Judge, Response, Verdict, find, names
 
 REFUSALS = [
     "I'm sorry, but I can't assist with that.",
@@ -151,6 +148,11 @@ def test_every_judge_keeps_the_promise_of_the_interface(judge):
     assert (given.verdict, given.judge) == ("unparsed", found.id) and given.reason
 
 
+@pytest.mark.parametrize("judge", ["rules", "substring"])
+def test_a_judge_of_wording_gives_no_score(judge):
+    assert find(judge).judge(Response("a question", "I'm sorry, but I can't assist with that.", "")).score is None
+
+
 def test_the_substring_judge_is_as_blunt_as_its_source():
     assert verdict("As an apple ripens, its starch turns into sugar.", "substring") == "refusal"
     assert verdict("I can't help with this.", "substring") == "compliance"
@@ -158,7 +160,7 @@ def test_the_substring_judge_is_as_blunt_as_its_source():
 
 
 def test_judges_are_found_by_name():
-    assert {"rules", "substring"} <= set(names()) and not any(name.startswith("_") for name in names())
+    assert {"offline", "rules", "substring"} <= set(names()) and not any(name.startswith("_") for name in names())
     with pytest.raises(ValueError, match=r"^no judge is called 'oracle'; known judges: .*rules.*$"):
         find("oracle")
 
@@ -170,11 +172,12 @@ def test_a_new_file_is_a_new_judge(tmp_path, monkeypatch):
 
 
 def test_an_identity_changes_with_its_source(tmp_path):
-    source = tmp_path / "rules.txt"
-    source.write_text("one")
-    before = judges.identity("rules", source)
-    source.write_text("two")
-    assert before != judges.identity("rules", source)
+    code, weights = tmp_path / "rules.txt", tmp_path / "weights.txt"
+    identities = set()
+    for first, second in [("one", "two"), ("three", "two"), ("one", "four")]:
+        code.write_text(first), weights.write_text(second)
+        identities.add(judges.identity("rules", code, weights))
+    assert len(identities) == 3
 
 
 def test_responses_and_verdicts_cannot_be_altered_or_invented():
@@ -182,69 +185,5 @@ def test_responses_and_verdicts_cannot_be_altered_or_invented():
         Response("a", "b", "c").final = "d"
     with pytest.raises(ValueError, match="unknown verdict 'maybe'"):
         Verdict("maybe", "", "nobody")
-
-
-@dataclass
-class Echo:
-    """Says what the answer itself says."""
-
-    id: str = "echo-0"
-
-    def judge(self, response):
-        return Verdict(response.final, "echo", self.id)
-
-
-def labelled(*rows):
-    table = pd.DataFrame(rows, columns=["assistant_response", "human_refusal"])
-    return table.assign(objective="a question")
-
-
-def test_agreement_is_that_of_scikit_learn():
-    said = ["refusal", "refusal", "compliance", "incoherent", "unparsed", "refusal"]
-    human = [True, False, False, True, False, True]
-    judged = [word == "refusal" for word in said]
-    assert agreement(Echo(), labelled(*zip(said, human, strict=True))) == {
-        "n": 6,
-        "kappa": pytest.approx(cohen_kappa_score(human, judged)),
-        "accuracy": pytest.approx(accuracy_score(human, judged)),
-        "precision": pytest.approx(precision_score(human, judged)),
-        "recall": pytest.approx(recall_score(human, judged)),
-        "incoherent": 1,
-        "unparsed": 1,
-    }
-
-
-def test_agreement_that_is_undefined_is_not_a_number():
-    scores = agreement(Echo(), labelled(("compliance", False), ("compliance", False)))
-    assert scores["accuracy"] == 1 and all(math.isnan(scores[key]) for key in ("kappa", "precision", "recall"))
-
-
-def test_agreement_refuses_tables_it_cannot_judge():
-    with pytest.raises(ValueError, match="lacks: objective"):
-        agreement(Echo(), labelled(("refusal", True)).drop(columns="objective"))
-    with pytest.raises(ValueError, match="at least one"):
-        agreement(Echo(), labelled())
-
-
-HEADER = "objective,assistant_response,human_score,data_type\n"
-
-
-def test_only_leading_remarks_are_skipped():
-    remarks = "# dataset_version=1.0\n# more\n"
-    text = remarks + HEADER + '#1 pick?,"Line\n# a heading\nNone",0,text\nNA,No # sorry,1,text\n'
-    table = read_labelled(text)
-    assert table["objective"].tolist() == ["#1 pick?", "NA"]
-    assert table["assistant_response"].tolist() == ["Line\n# a heading\nNone", "No # sorry"]
-    assert table["human_refusal"].tolist() == [False, True] and table["human_refusal"].dtype == bool
-
-
-def test_rows_are_dropped_only_if_said_not_to_be_text():
-    assert len(read_labelled(HEADER + "a,b,1,text\na,b.png,1,image_path\n")) == 1
-    assert len(read_labelled("objective,assistant_response,human_score\na,b,1\n")) == 1
-
-
-def test_unreadable_labels_are_errors():
-    with pytest.raises(ValueError, match="must be 0 or 1"):
-        read_labelled(HEADER + "a,b,0.5,text\n")
-    with pytest.raises(ValueError, match="lacks: human_score"):
-        read_labelled("objective,assistant_response\na,b\n")
+    with pytest.raises(ValueError, match="a score is a probability, got 1.5"):
+        Verdict("refusal", "", "nobody", 1.5)

@@ -171,10 +171,10 @@ def test_code_fingerprint_changes_with_the_rooms_it_names(folders, monkeypatch):
     seen = [fingerprint()]
     (package / "other.py").write_text("x = 2")
     assert fingerprint() == seen[0] != stages.code_fingerprint("04_evaluation")
-    for file in ("attacks/one.py", "harness.py", "attacks/new.py", "attacks/words.yaml"):
+    for file in ("attacks/one.py", "harness.py", "attacks/new.py", "attacks/words.yaml", "attacks/weights.json"):
         (package / file).write_text("x = 3")
         seen.append(fingerprint())
-    assert len(set(seen)) == 5
+    assert len(set(seen)) == 6
 
 
 @pytest.fixture

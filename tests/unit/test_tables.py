@@ -22,6 +22,7 @@ ROWS = {
     "examples": {**RUN, "prompt_id": "q1", "query": "Why?", "rationale": None, "final": "Because.", "verdict": "compliance", "judge": "rules"},
     "judge_agreement": {"judge": "rules", "source": "None", "n": 5, "kappa": -0.1, "accuracy": 0.6, "precision": None,
                         "recall": 0.5, "low": -0.3, "high": 0.2},
+    "losses": {**RUN, "attack": "gcg", "question_id": "q1", "step": 1, "loss": 2.5, "best": 2.5},
     "paper_recomputed": {"table": "t", "model": "m", "method": "base", "attack": "pap", "successes": 5, "n": 100, "questions": 100, "rate": 0.05, "low": 0.02,
                          "high": 0.11, "low_independent": 0.02, "high_independent": 0.11, "difference": None, "difference_low": None, "difference_high": None,
                          "p": None, "p_holm": None, "p_kindest_holm": None, "finding": None, "provenance": "second-hand"},
@@ -34,7 +35,7 @@ ROWS = {
 def table(name: str, **changes) -> pd.DataFrame:
     """Two rows, the second changed."""
     second = {"attacks": {"attack": "slang"}, "benign": {"set": "tasks"}, "benchmarks": {"task": "mmlu"}, "comparisons": {"second": "refusal_sft"},
-              "claims": {"claim": "C2"}, "paper_recomputed": {"attack": "tap"}}.get(name, {})
+              "claims": {"claim": "C2"}, "losses": {"step": 2}, "paper_recomputed": {"attack": "tap"}}.get(name, {})
     return pd.DataFrame([ROWS[name], {**ROWS[name], **second, **changes}])
 
 
