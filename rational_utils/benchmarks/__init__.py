@@ -17,7 +17,6 @@ from pathlib import Path
 import pandas as pd
 
 from . import public, rows
-from .harness import run_harness
 from .records import ITEM_COLUMNS, SUMMARY_COLUMNS, items, summary
 from .registry import TASKS, Benchmark, require
 from .rows import sample_rows
@@ -74,6 +73,8 @@ def evaluate(
     Raises:
         ValueError: an unknown task, unusable rows or limit, or a log-likelihood that is not a number.
     """
+    from .harness import run_harness  # brings lm-eval and torch, which take seconds
+
     require([*tasks, *limit])
     work_dir = Path(work_dir)
     work_dir.mkdir(parents=True, exist_ok=True)

@@ -26,10 +26,7 @@ def sample(tasks: dict[str, list[dict]], limit: dict[str, int], seed: int) -> li
     Raises:
         ValueError: a task that cannot be asked so, with those that can.
     """
-    able = [name for name, task in registry.TASKS.items() if task.as_trained]
-    wrong = sorted(set(limit) - set(able))
-    if wrong:
-        raise ValueError(f"{', '.join(wrong)}: not asked as trained; those that are: {', '.join(able)}")
+    registry.require(tasks, as_trained=limit)
     return [(name, row) for name, count in limit.items() for row in sample_rows([row for row in tasks[name] if not row.get("example")], count, seed, name)]
 
 

@@ -80,11 +80,11 @@ def interval(values: list[float]) -> tuple[float, float]:
     return max(0.0, float(np.mean(values) - half)), min(1.0, float(np.mean(values) + half))
 
 
-def chance(samples: list[dict], metric: str) -> float | None:
-    """What choosing evenly among these very items' choices would score; None where there are no choices."""
+def chance(samples: list[dict], metric: str) -> float:
+    """What choosing evenly among these very items' choices would score; not a number where there are no choices."""
     chosen = _of_filter(samples, metric)
     if isinstance(chosen[0]["filtered_resps"][0], str):
-        return None
+        return float("nan")
     if metric == "mc2":
         return float(np.mean([np.mean(sample["doc"]["mc2_targets"]["labels"]) for sample in chosen]))
     return float(np.mean([1 / len(sample["filtered_resps"]) for sample in chosen]))

@@ -47,8 +47,12 @@ def _read(name: str) -> Benchmark:
 TASKS = {path.stem: _read(path.stem) for path in sorted(TASK_FILES.glob("*.yaml"))}
 
 
-def require(names: Iterable[str]) -> None:
-    """Raises ValueError, naming the known tasks, if there is an unknown name among these, or none at all."""
+def require(names: Iterable[str], as_trained: Iterable[str] = ()) -> None:
+    """Raises ValueError, naming those there are, if a task is unknown, if there is none at all, or if one cannot be asked as trained."""
     unknown = sorted(set(names) - set(TASKS))
     if unknown or not list(names):
         raise ValueError(f"unknown or no tasks {unknown}; known are {', '.join(TASKS)}")
+    able = [name for name, task in TASKS.items() if task.as_trained]
+    wrong = sorted(set(as_trained) - set(able))
+    if wrong:
+        raise ValueError(f"{', '.join(wrong)}: not asked as trained; those that are: {', '.join(able)}")

@@ -13,6 +13,7 @@ only at the positions that predict a continuation token; and greedy answers are 
 
 import time
 from collections.abc import Iterator
+from unittest.mock import patch
 
 import torch
 from lm_eval.models.huggingface import HFLM
@@ -60,9 +61,10 @@ class BatchedLM(HFLM):
         branch_tokens: int = 256,
         max_length: int | None = None,
     ):
-        super().__init__(
-            pretrained=model, tokenizer=tokenizer, max_length=max_length, batch_size=16
-        )
+        with patch("lm_eval.models.huggingface.eval_logger.warning"):  # that a model was given, not its name
+            super().__init__(
+                pretrained=model, tokenizer=tokenizer, max_length=max_length, batch_size=16
+            )
         self.token_budget = token_budget
         self.branch_tokens = branch_tokens
         self.seconds: dict[tuple[str, str], float] = {}

@@ -20,6 +20,9 @@ TASKS = {
     "mmlu": "MMLU", "winogrande": "WinoGrande", "gsm8k": "GSM8K", "piqa": "PIQA", "openbookqa": "OpenBookQA",
     "toxigen_200": "ToxiGen-200", "fact_pairs_206": "True/false pairs", "mmlu_subset": "MMLU subset", "piqa_subset": "PIQA subset", "boolq": "BoolQ", "ifeval": "IFEval", "ifeval_subset": "IFEval subset",
 }
+METRICS = {
+    "prompt_level_strict_acc": "prompts followed", "exact_match,strict-match": "exact match, strict", "exact_match,flexible-extract": "exact match, flexible",
+}  # fmt: skip
 ATTACKS = {"gcg": "GCG", "pair": "PAIR", "tap": "TAP", "pap": "PAP", "uat": "UAT", "autodan": "AutoDAN",
            "autoprompt": "AutoPrompt", "fewshot": "FewShot", "few_shot": "FewShot"}
 
@@ -38,7 +41,11 @@ def method_title(method: str) -> str:
 
 
 def metric_title(metric: str) -> str:
-    return "prompts followed" if metric == "prompt_level_strict_acc" else metric
+    return METRICS.get(metric, metric)
+
+
+def mode_title(mode: str) -> str:
+    return mode.replace("_", " ")
 
 
 def task_title(task: str) -> str:

@@ -142,7 +142,8 @@ class Instructions(_Section):
 class Profile(_Section):
     """One setting of every dial; see the YAML files in `profiles/`. `repeats` are further seeds of single methods; `also` are
     further models, each with its methods, under the first seed. `data` comes from the committed fixtures, from wheels, or from wheels
-    and public URLs ("web")."""
+    and public URLs ("web"). `benchmarks` are tasks with their numbers of items; `as_trained` are those of them that are also asked in the chat
+    template, behind the method's own rationale (of `instructions.rationale_tokens`), with how many items."""
 
     name: str
     about: str
@@ -160,6 +161,7 @@ class Profile(_Section):
     circuit_breaker: CircuitBreaker | None = None
     attacks: Attacks
     benchmarks: dict[str, Positive]
+    as_trained: dict[str, Positive] = {}
     instructions: Instructions
 
     @field_validator("methods")
@@ -188,6 +190,13 @@ class Profile(_Section):
     def _circuit_breaker_is_set(self):
         if any("circuit_breaker" in chosen for chosen in (self.methods, *self.also.values())) and self.circuit_breaker is None:
             raise ValueError("methods name circuit_breaker, but the section circuit_breaker is missing; add it or leave the method out")
+        return self
+
+    @model_validator(mode="after")
+    def _as_trained_are_benchmarks(self):
+        more = sorted(set(self.as_trained) - set(self.benchmarks))
+        if more:
+            raise ValueError(f"as_trained names {', '.join(more)}, but benchmarks does not; add it there or leave it out")
         return self
 
 

@@ -17,6 +17,7 @@ CHANGES = {
     "training": "training.epochs=2",
     "attacks": "attacks.answer_tokens=9",
     "benchmarks": "benchmarks.mmlu_subset=5",
+    "as_trained": "as_trained.toxigen_200=1",
 }
 
 
@@ -62,6 +63,7 @@ def test_unknown_profile_lists_the_known_ones():
         ("model=gpt", ("model", "'gpt'", "'tiny'", "'smollm2-135m'")),
         ("about=7", ("about", "7", "string")),
         ("training=3", ("training", "got 3")),
+        ("as_trained={mmlu: 2}", ("as_trained names mmlu", "benchmarks does not")),
         ("benchmarks.mmlu_subset=0", ("benchmarks.mmlu_subset", "got 0", "1")),
     ],
 )
