@@ -85,10 +85,11 @@ def plan_rows(
 
 
 def _fill_rows(context: list[int], branches: list[tuple[int, list[int]]], room: int) -> list[Row]:
+    """Branches of one token take no place, and one with more needs no tree: only a second such asks for room."""
     rows, used = [], 0
     for index, continuation in sorted(branches, key=lambda branch: len(branch[1])):
         added = len(continuation) - 1
-        if not rows or used + added > room:
+        if not rows or (used and used + added > room):
             rows.append(Row(context, [], []))
             used = 0
         rows[-1].branches.append(continuation)

@@ -84,7 +84,11 @@ def test_malformed_files_stop_the_conversion(convert, raw, message):
 
 @pytest.fixture(scope="module")
 def model():
-    made, tokenizer = tiny.make("tiny")
+    return indifferent_no_more("tiny")
+
+
+def indifferent_no_more(name):
+    made, tokenizer = tiny.make(name)
     for parameter in made.parameters():
         parameter.data.mul_(3)  # freshly drawn weights would be indifferent
     return made.eval(), tokenizer
@@ -96,6 +100,13 @@ def test_answers_are_those_of_the_harness_s_backend(model, name):
     found = parity.compare(*model, name, few, shots=2)
     assert found["same_predictions"] == 1 and found["accuracy_apart"] < 1e-6 and found["n"] >= 3 and found["shots"] == min(2, benchmarks.TASKS[name].shots)
     assert name == "gsm8k" or found["largest_difference"] < 1e-3
+
+
+@pytest.mark.parametrize("name", ["hellaswag", "mmlu", "gsm8k"])
+def test_a_model_with_a_window_answers_as_the_backend_does(name):
+    few = examples(name) + scored(name)[::6]
+    found = parity.compare(*indifferent_no_more("tiny-gemma"), name, few, shots=2)
+    assert found["same_predictions"] == 1 and found["n"] >= 2 and not found["largest_difference"] >= 1e-3
 
 
 @pytest.fixture(scope="module")

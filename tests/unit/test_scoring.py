@@ -183,6 +183,12 @@ def test_shared_context_becomes_one_row():
     assert sorted((row.context, row.requests) for row in rows) == [([1, 2, 3], [0, 1]), ([9], [2])]
 
 
+def test_letters_after_a_long_context_share_its_row():
+    requests = [(None, [1] * 9, [letter]) for letter in (4, 5, 6)] + [(None, [1] * 9, [7, 8]), (None, [1] * 9, [9, 8])]
+    rows = plan_rows(requests, max_length=20, branch_tokens=8, tree_tokens=5)
+    assert [row.requests for row in rows] == [[0, 1, 2, 3], [4]] and not any(row.is_tree for row in rows)
+
+
 def test_row_layout():
     row = Row([7, 8], [[1], [2, 3], [4, 5, 6]], [0, 1, 2])
     assert row.tokens == [7, 8, 2, 4, 5] and len(row) == 5
