@@ -52,8 +52,8 @@ def main(tasks: list[str], count: int, shots: int | None) -> None:
         examples = [row for row in rows[name] if row.get("example")]
         found.append(compare(model, tokenizer, name, examples + sample_rows(benchmarks.scored(rows[name]), count, 0, name), shots))
         print(pd.DataFrame(found[-1:]).to_string(index=False, header=len(found) == 1), flush=True)
-    if shots is None:
-        pd.DataFrame(found).to_csv(timing.RESULTS / "parity.csv", index=False)
+        if shots is None:
+            pd.DataFrame(found).to_csv(timing.RESULTS / "parity.csv", index=False)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import logging
 import random
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr
+from functools import cache
 from pathlib import Path
 from unittest.mock import patch
 
@@ -16,6 +17,7 @@ import datasets
 import huggingface_hub.constants
 import lm_eval
 import lm_eval.tasks
+import lm_eval.utils
 from lm_eval.tasks import TaskManager
 from lm_eval.tasks._yaml_loader import load_yaml
 
@@ -42,7 +44,7 @@ def run_harness(
         The harness's per-item samples by task, in the order of the rows (a task with subjects: subject by subject), with `seconds`.
     """
     configs = {name: _configs(name, rows, work_dir) for name, rows in chosen.items()}
-    with _offline(), _random_state_kept(), _messages_to(work_dir / "harness.log"):
+    with _offline(), _random_state_kept(), _templates_kept(), _messages_to(work_dir / "harness.log"):
         lm = BatchedLM(model, tokenizer)
         results = lm_eval.simple_evaluate(
             model=lm,
@@ -116,6 +118,13 @@ def _random_state_kept() -> Iterator[None]:
         yield
     finally:
         random.setstate(state)
+
+
+@contextmanager
+def _templates_kept() -> Iterator[None]:
+    """Compile a template once: the harness does so for every field of every example of every item, which takes longer than small models do."""
+    with patch.object(lm_eval.utils.env, "from_string", cache(lm_eval.utils.env.from_string)):
+        yield
 
 
 @contextmanager
