@@ -143,7 +143,8 @@ class Profile(_Section):
     """One setting of every dial; see the YAML files in `profiles/`. `repeats` are further seeds of single methods; `also` are
     further models, each with its methods, under the first seed. `data` comes from the committed fixtures, from wheels, or from wheels
     and public URLs ("web"). `benchmarks` are tasks with their numbers of items; `as_trained` are those of them that are also asked in the chat
-    template, behind the method's own rationale (of `instructions.rationale_tokens`), with how many items."""
+    template, behind the method's own rationale (of `instructions.rationale_tokens`), with how many items; `mt_bench` is of how many of MT-Bench's
+    questions the reference answers are scored (their first `attacks.reference_tokens`)."""
 
     name: str
     about: str
@@ -162,6 +163,7 @@ class Profile(_Section):
     attacks: Attacks
     benchmarks: dict[str, Positive]
     as_trained: dict[str, Positive] = {}
+    mt_bench: Count = 0
     instructions: Instructions
 
     @field_validator("methods")

@@ -1,6 +1,7 @@
 """Helpfulness sets: what is read, what is dropped, and that nothing is asked that a method was trained on."""
 
 import json
+import math
 
 import pandas as pd
 import pytest
@@ -42,10 +43,20 @@ def test_what_a_method_was_trained_on_is_not_asked(trained, left):
 
 
 def test_mt_bench_gives_dialogues_with_reference_answers():
-    first, second = helpfulness.mt_bench(QUESTIONS, REFERENCES)
-    assert first["references"] == [] and helpfulness.referenced(first) == []
-    (one, answer), (two, last) = helpfulness.referenced(second)
-    assert [turn["content"] for turn in two] == ["What is 101 and 1?", "102", "And 2 more?"] and (answer, last) == ("102", "104") and len(one) == 1
+    rows = helpfulness.mt_bench(QUESTIONS, REFERENCES)
+    assert [row["references"] for row in rows] == [[], ["102", "104"]]
+    (name, one, answer), (again, two, last) = helpfulness.referenced(rows, 5, 0)
+    assert name == again == "mt_bench-101" and (answer, last) == ("102", "104") and len(one) == 1
+    assert [turn["content"] for turn in two] == ["What is 101 and 1?", "102", "And 2 more?"] and helpfulness.referenced(rows, 0, 0) == []
     model, tokenizer = tiny.make("tiny")
-    nll = likelihood.reference_nll(model, tokenizer, [(chat.render(tokenizer, dialogue), reference) for dialogue, reference in helpfulness.referenced(second)], 64)
+    nll = likelihood.reference_nll(model, tokenizer, [(chat.render(tokenizer, dialogue), reference) for _, dialogue, reference in helpfulness.referenced(rows, 5, 0)], 64)
     assert len(nll) == 2 and min(nll) > 0
+
+
+def test_the_likelihood_of_a_reference_token_is_between_0_and_1():
+    asked = [("a", [], ""), ("a", [], ""), ("b", [], ""), ("b", [], "")]
+    summary, items = helpfulness.likelihoods(asked, [0.0, 2.0, 3.0, 1.0])
+    assert items["item_id"].tolist() == ["a", "b"] and items["score"].tolist() == pytest.approx([math.exp(-1), math.exp(-2)])
+    row = summary.iloc[0]
+    assert (row["task"], row["n"]) == ("mt_bench", 2) and row["low"] <= row["value"] <= row["high"] <= 1 and row["value"] == pytest.approx(items["score"].mean())
+    assert all(frame.empty for frame in helpfulness.likelihoods([], []))
