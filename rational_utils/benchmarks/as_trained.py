@@ -53,7 +53,10 @@ def evaluate(model, tokenizer, asked: list[tuple[str, dict]], places: list[list[
     lm = BatchedLM(model, tokenizer)
     requests = [Instance("loglikelihood", {}, place, 0) for of_item in places for place in of_item]
     answers = iter(lm.loglikelihood(requests, disable_tqdm=True))
-    samples = [(name, _sample(row, [next(answers) for _ in of_item], sum(lm.seconds[place] for place in of_item))) for (name, row), of_item in zip(asked, places, strict=True)]
+    samples = [
+        (name, _sample(row, [next(answers) for _ in of_item], sum(lm.seconds[place] for place in of_item)))
+        for (name, row), of_item in zip(asked, places, strict=True)
+    ]
     by_task = {name: [own for other, own in samples if other == name] for name, _ in samples}
     summaries = [records.summary(registry.TASKS[name], own, MODE, 0).head(1) for name, own in by_task.items()]
     items = [records.items(registry.TASKS[name], own, MODE) for name, own in by_task.items()]

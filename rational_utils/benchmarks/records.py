@@ -22,8 +22,8 @@ def items(task: Benchmark, samples: list[dict], mode: str) -> pd.DataFrame:
         ValueError: a log-likelihood that is not a number.
     """
     chosen = _of_filter(samples, task.metric)
-    rows = [_item(task, sample, score) | {"task": task.name, "mode": mode, "seconds": sample["seconds"]} for sample, score in zip(chosen, scores(samples, task.metric))]
-    return pd.DataFrame(rows, columns=ITEM_COLUMNS)
+    rows = [_item(task, sample, score) | {"seconds": sample["seconds"]} for sample, score in zip(chosen, scores(samples, task.metric), strict=True)]
+    return pd.DataFrame(rows, columns=ITEM_COLUMNS).assign(task=task.name, mode=mode)
 
 
 def _item(task: Benchmark, sample: dict, score: float) -> dict:
