@@ -18,7 +18,7 @@ CHANGES = {
     "attacks": "attacks.answer_tokens=9",
     "benchmarks": "benchmarks.mmlu_subset=5",
     "as_trained": "as_trained.toxigen_200=1",
-    "mt_bench": "mt_bench=1",
+    "mt_bench": "mt_bench=2",
 }
 
 
