@@ -37,7 +37,7 @@ publish: environment
 # both sides get what notebooks get from stages.py: memory that the C library keeps
 bench: export MALLOC_MMAP_THRESHOLD_ = 1073741824
 bench: export MALLOC_TRIM_THRESHOLD_ = 1073741824
-# bench.gradient wants a peer that is no dependency; see its head
+# bench.gradient wants a peer that is no dependency, see its head; bench.parity takes long
 bench: environment
 	$(VENV)/bin/python -m bench.generation
 	$(VENV)/bin/python -m bench.sft

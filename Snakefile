@@ -160,7 +160,7 @@ rule benchmark_evaluation:
         stamp("05_benchmark_evaluation"),
     params:
         code=stages.code_fingerprint("05_benchmark_evaluation", "models", "rationales", "benchmarks"),
-        settings=fingerprint("benchmarks", "instructions", "decode_rows", "dtype"),
+        settings=fingerprint("benchmarks", "as_trained", "mt_bench", "instructions", "decode_rows", "dtype"),
     threads: cores
     shell:
         command("05_benchmark_evaluation", "method={wildcards.method}", "seed={wildcards.seed}", model=True)

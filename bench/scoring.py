@@ -16,8 +16,7 @@ import torch
 from lm_eval.models.huggingface import HFLM
 
 from rational_utils import benchmarks
-from rational_utils.benchmarks import harness
-from rational_utils.benchmarks.rows import sample_rows
+from rational_utils.benchmarks import harness, sample_rows
 from rational_utils.corpus import sources
 from rational_utils.models import loading
 
@@ -29,8 +28,8 @@ PEER = "HFLM, batch 16"
 def compare(dtype: str, pairs: int, count: int) -> tuple[pd.DataFrame, dict[str, list], torch.nn.Module]:
     """(rounds, for each side and item the log-likelihoods of its choices, model)."""
     model, tokenizer = loading.load("smollm2-135m", dtype=dtype)
-    rows = benchmarks.read_tasks(sources.read)
     wanted = {"mmlu_subset": count // 2, "piqa_subset": count - count // 2}
+    rows = benchmarks.read_tasks(sources.read, wanted)
     chosen = {task: sample_rows(rows[task], items, 0, task) for task, items in wanted.items()}
     scores = {}
 

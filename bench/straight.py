@@ -104,7 +104,7 @@ def main(every: int) -> None:
         lambda prompt, final: judge.judge(judges.Response(prompt, final, final)).verdict == "refusal", study.profile.rationales,
     )  # fmt: skip
     lap("rationales")
-    rows = benchmarks.read_tasks(sources.read)
+    rows = benchmarks.read_tasks(sources.read, study.profile.benchmarks)
     chosen = {task: items[: study.profile.benchmarks[task] // every] for task, items in rows.items()}
     for method in ("base", "refusal_sft", "rational"):
         model = base

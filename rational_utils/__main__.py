@@ -62,9 +62,14 @@ def _study(options) -> settings.Study:
 
 
 def _check(options) -> None:
+    from . import benchmarks
     from .corpus import sources
 
     study = _study(options)
+    try:
+        benchmarks.require(study.profile.benchmarks, study.profile.as_trained)
+    except ValueError as error:
+        raise StudyError(f"profile {study.profile.name}, benchmarks: {error}") from None
     if study.profile.data != "fixtures":
         sources.fetch_all(sources.needed(study.models(), study.profile.data))
 

@@ -16,7 +16,7 @@ from ..corpus.questions import LEFT_OUT_TOPICS
 from ..study.profile import Instructions
 from .rows import sample_rows
 
-TASK, METRIC = "ifeval_subset", "prompt_level_strict_acc"
+TASK, MODE, METRIC = "ifeval_subset", "as_trained", "prompt_level_strict_acc"
 NEEDS_DOWNLOADS = {"length_constraints:number_sentences", "change_case:capital_word_frequency"}
 TOKENS_A_WORD = 1.5
 REPEATS_ITSELF = {"combination:two_responses", "combination:repeat_prompt"}  # twice the words
@@ -40,17 +40,17 @@ def sample(rows: list[dict], settings: Instructions, seed: int) -> list[dict]:
 
 
 def check(rows: list[dict], responses: list[str | None]) -> pd.DataFrame:
-    """Which prompts were followed in every instruction: columns task, item_id, correct. A missing response follows nothing."""
+    """Which prompts were followed in every instruction: columns task, mode, item_id, score, correct. A missing response follows nothing."""
     checker = _checker()
     correct = [checker.process_results(row, [response or ""])[METRIC] for row, response in zip(rows, responses, strict=True)]
-    return pd.DataFrame({"task": TASK, "item_id": [row["item_id"] for row in rows], "correct": correct})
+    return pd.DataFrame({"task": TASK, "mode": MODE, "item_id": [row["item_id"] for row in rows], "score": map(float, correct), "correct": correct})
 
 
 def summary(checked: pd.DataFrame) -> dict:
     """A row of benchmarks.csv: the share of prompts followed in every instruction, with its 95 % Wilson interval."""
     right, n = int(checked["correct"].sum()), len(checked)
     low, high = proportion_confint(right, n, alpha=0.05, method="wilson")
-    return {"task": TASK, "mode": "as_trained", "shots": 0, "metric": METRIC, "n": n, "value": right / n, "low": low, "high": high, "chance": None}
+    return {"task": TASK, "mode": MODE, "shots": 0, "metric": METRIC, "n": n, "value": right / n, "low": low, "high": high, "chance": None}
 
 
 def _checker():

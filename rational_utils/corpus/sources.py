@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import json
 import re
 import zipfile
 from typing import get_args
@@ -17,6 +19,7 @@ from . import cards, urls, wheels
 from .cards import Card
 
 MEMBERS = ROOT / "data" / "members.csv"
+ZIP = b"PK\x03\x04"
 
 
 def members() -> dict[str, Card]:
@@ -29,12 +32,19 @@ def licence(source: str) -> str:
 
 
 def read(source: str) -> str:
-    """The text of a source, fetched on first use.
+    """The text of a source, fetched on first use; of a zip file, its members' texts by name as JSON.
 
     Raises:
         StudyError: unknown source; it cannot be had; a hash differs.
     """
-    return read_bytes(source).decode("utf-8")
+    content = read_bytes(source)
+    return _members_as_json(content) if content.startswith(ZIP) else content.decode("utf-8")
+
+
+def _members_as_json(content: bytes) -> str:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        files = [name for name in archive.namelist() if not name.endswith("/")]
+        return json.dumps({name: archive.read(name).decode("utf-8") for name in files})
 
 
 def read_bytes(source: str) -> bytes:
@@ -82,13 +92,16 @@ def fetch_all(wanted: list[tuple]) -> None:
     """Fetch what is missing; everything is tried before the first reason is told.
 
     Raises:
-        StudyError: sources that cannot be had, together where the reason is the same.
+        StudyError: sources that cannot be had, together where the reason is the same, and files that are not the pinned ones.
     """
     missing: dict[tuple, list[str]] = {}
+    refused = []
     for fetch, what in wanted:
         try:
             fetch(what)
         except wheels.Unavailable as error:
             missing.setdefault((error.kind, error.reason, error.place), []).extend(error.names)
-    if missing:
-        raise StudyError("; ".join(str(wheels.Unavailable(kind, names, reason, place)) for (kind, reason, place), names in missing.items()))
+        except StudyError as error:
+            refused.append(str(error))
+    if missing or refused:
+        raise StudyError("; ".join([*(str(wheels.Unavailable(kind, names, reason, place)) for (kind, reason, place), names in missing.items()), *refused]))

@@ -8,7 +8,7 @@ with a model; ``rational_utils.models.scoring`` does.
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, pairwise
 
 Request = tuple[tuple[str, str] | None, list[int], list[int]]
 
@@ -85,10 +85,11 @@ def plan_rows(
 
 
 def _fill_rows(context: list[int], branches: list[tuple[int, list[int]]], room: int) -> list[Row]:
+    """Branches of one token take no place, and one with more needs no tree: only a second such asks for room."""
     rows, used = [], 0
     for index, continuation in sorted(branches, key=lambda branch: len(branch[1])):
         added = len(continuation) - 1
-        if not rows or used + added > room:
+        if not rows or (used and used + added > room):
             rows.append(Row(context, [], []))
             used = 0
         rows[-1].branches.append(continuation)
@@ -97,14 +98,46 @@ def _fill_rows(context: list[int], branches: list[tuple[int, list[int]]], room: 
     return rows
 
 
-def plan_batches(rows: Sequence[Row], token_budget: int) -> Iterator[list[Row]]:
-    """Cut rows into batches of bounded size; rows whose contexts begin alike are neighbours.
+def plan_stems(rows: Sequence[Row], least: int) -> Iterator[tuple[list[int], list[Row]]]:
+    """Rows in the order of their contexts, those that begin alike together: (the tokens they all begin with, the rows).
+
+    ``least`` is how many tokens neighbours must have in common. Rows without such a neighbour come last, with no stem.
+    """
+    alone: list[Row] = []
+    for run in _runs(sorted(rows, key=lambda row: row.context), least):
+        if len(run) == 1:
+            alone += run
+        else:
+            yield run[0].context[: common(run[0].context, run[-1].context)], run
+    if alone:
+        yield [], alone
+
+
+def _runs(rows: Sequence[Row], least: int) -> Iterator[list[Row]]:
+    run = list(rows[:1])
+    for before, row in pairwise(rows):
+        if common(before.context, row.context) < least:
+            yield run
+            run = []
+        run.append(row)
+    if run:
+        yield run
+
+
+def common(first: Sequence[int], second: Sequence[int]) -> int:
+    """How many tokens two contexts begin with; of each at least one is left over."""
+    longest = min(len(first), len(second)) - 1
+    return next((place for place in range(longest) if first[place] != second[place]), longest)
+
+
+def plan_batches(rows: Sequence[Row], stem: int, token_budget: int) -> Iterator[list[Row]]:
+    """Cut rows, in their order, into batches of bounded size, their first ``stem`` tokens not counted.
 
     A row above ``token_budget`` gets a batch to itself.
     """
     batch: list[Row] = []
-    for row in sorted(rows, key=lambda row: row.context):
-        if batch and sum(map(len, batch)) + len(row) > token_budget:
+    for row in rows:
+        if batch and sum(len(other) - stem for other in batch) + len(row) - stem > token_budget:
             yield batch
             batch = []
         batch.append(row)

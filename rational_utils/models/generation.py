@@ -34,13 +34,15 @@ GROUPED_BY = 64
 
 @dataclass(frozen=True)
 class Request:
-    """A rendered prompt; `temperature` 0 is greedy; `guide` leads the text section by section and sets its own limits."""
+    """A rendered prompt; `temperature` 0 is greedy; `guide` leads the text section by section and sets its own limits; the text ends behind
+    the first of `stops` that it comes to hold."""
 
     prompt: str
     max_new_tokens: int = 0
     temperature: float = 0.0
     seed: int = 0
     guide: tuple[Section, ...] = ()
+    stops: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Completion:
 
 class _Row:
     def __init__(self, index: int, request: Request, tokenizer, eos: int):
-        self.index, self.request, self.eos = index, request, eos
+        self.index, self.request, self.tokenizer, self.eos = index, request, tokenizer, eos
         self.prompt_ids = tokenizer.encode(request.prompt, add_special_tokens=False)
         self.ids: list[int] = []
         self.finished = self.left = False
@@ -93,8 +95,15 @@ class _Row:
         ended = token == self.eos
         if not ended:
             self.ids.append(token)
-        self.finished = ended or bool(self.script and self.script.over and not self.script.forced)
+        self.finished = ended or bool(self.script and self.script.over and not self.script.forced) or self._stopped()
         self.token = token
+
+    def _stopped(self) -> bool:
+        """Whether a stop sequence has just been written; no token is less than a byte of it."""
+        if not self.request.stops:
+            return False
+        newest = self.tokenizer.decode(self.ids[-max(len(stop.encode()) for stop in self.request.stops) :], skip_special_tokens=True)
+        return any(stop in newest for stop in self.request.stops)
 
     def chance(self) -> float:
         """A number in [0, 1) that depends on the request's seed and on how many were drawn before."""

@@ -1,22 +1,27 @@
 """Log-likelihoods of answers, as EleutherAI's harness defines them, made affordable on a CPU.
 
 ``BatchedLM`` is the harness's own ``HFLM`` with one step replaced: how tokenised requests are
-run through the network. Tokenisation, truncation, chat templates, rolling likelihood and
-generation are inherited and therefore cannot drift from the harness. It does not choose tasks,
-load models or compute metrics, and it does not distribute over devices.
+run through the network. Tokenisation, truncation, chat templates and rolling likelihood are inherited
+and therefore cannot drift from the harness. It does not choose tasks, load models or compute metrics,
+and it does not distribute over devices.
 
-What makes it faster: a context shared by several continuations is computed once, as a tree whose
-branches are the continuations; so is what the contexts of a batch begin with; nothing is padded; and
-the output layer is applied only at the positions that predict a continuation token.
+What makes it faster: a request that is made twice is computed once; a context shared by several continuations is computed
+once, as a tree whose branches are the continuations; what many contexts begin with (a task's examples) is kept for all of
+them, and what the contexts of a batch begin with is computed once a batch; nothing is padded; the output layer is applied
+only at the positions that predict a continuation token; and greedy answers are written by `generation`.
 """
 
+import time
 from collections.abc import Iterator
+from unittest.mock import patch
 
 import torch
 from lm_eval.models.huggingface import HFLM
+from lm_eval.models.utils import handle_stop_sequences, normalize_gen_kwargs, postprocess_generated_text
 
-from rational_utils.models import llama, ragged
-from rational_utils.models.batching import Request, Row, plan_batches, plan_rows
+from rational_utils.models import generation, llama, ragged
+from rational_utils.models.batching import Request, Row, plan_batches, plan_rows, plan_stems
+from rational_utils.models.cache import TextCache
 
 Answer = tuple[float, bool]
 
@@ -26,6 +31,8 @@ Answer = tuple[float, bool]
 SHORTCUT_ARCHITECTURES = frozenset({"gemma3_text", "llama", "mistral", "qwen2", "qwen3"})
 
 HEAD_POSITIONS = 256
+# contexts that have this many first tokens in common share their keys and values
+STEM_TOKENS = 96
 
 
 class BatchedLM(HFLM):
@@ -38,9 +45,11 @@ class BatchedLM(HFLM):
     Args:
         model: causal language model, plain or with adapters (merged or not), on its device.
         tokenizer: its tokenizer; given a padding token if it has none.
-        token_budget: tokens of one batch.
+        token_budget: tokens of one batch, without what is kept for many.
         branch_tokens: most tokens that continuations may add to one shared context.
         max_length: context window in tokens; read from the model's configuration by default.
+
+    ``seconds`` holds what each request took, by its two arguments as text: its share of the batches that it was part of.
     """
 
     def __init__(
@@ -52,11 +61,13 @@ class BatchedLM(HFLM):
         branch_tokens: int = 256,
         max_length: int | None = None,
     ):
-        super().__init__(
-            pretrained=model, tokenizer=tokenizer, max_length=max_length, batch_size=16
-        )
+        with patch("lm_eval.models.huggingface.eval_logger.warning"):  # that a model was given, not its name
+            super().__init__(
+                pretrained=model, tokenizer=tokenizer, max_length=max_length, batch_size=16
+            )
         self.token_budget = token_budget
         self.branch_tokens = branch_tokens
+        self.seconds: dict[tuple[str, str], float] = {}
         if self._takes_shortcut():
             self.model.set_attn_implementation(ragged.NAME)
 
@@ -74,20 +85,36 @@ class BatchedLM(HFLM):
     ) -> list[Answer]:
         if not self._takes_shortcut():
             return super()._loglikelihood_tokens(requests, disable_tqdm, override_bs)
+        places: dict[tuple[tuple[int, ...], tuple[int, ...]], int] = {}
+        asked = [places.setdefault((tuple(context), tuple(continuation)), len(places)) for _, context, continuation in requests]
         window = getattr(self.config, "sliding_window", None)
-        rows = plan_rows(requests, self.max_length, self.branch_tokens, tree_tokens=window)
-        answers: list[Answer | None] = [None] * len(requests)
+        rows = plan_rows([(None, list(context), list(continuation)) for context, continuation in places], self.max_length, self.branch_tokens, tree_tokens=window)
+        found: dict[int, tuple[Answer, float]] = {}
         with llama.lean(self.model):
-            for batch in plan_batches(rows, self.token_budget):
-                for index, answer in self._answers(batch):
-                    answers[index] = answer
-                    if requests[index][0] is not None:
-                        self.cache_hook.add_partial("loglikelihood", requests[index][0], answer)
-        return answers
+            for stem, together in plan_stems(rows, STEM_TOKENS):
+                found.update(self._answers(stem, together))
+        for place, (text, _, _) in zip(asked, requests, strict=True):
+            if text is not None:
+                self.seconds[text] = found[place][1]
+                self.cache_hook.add_partial("loglikelihood", text, found[place][0])
+        return [found[place][0] for place in asked]
 
     @torch.inference_mode()
-    def _answers(self, batch: list[Row]) -> Iterator[tuple[int, Answer]]:
-        states = self._states(batch)
+    def _answers(self, stem: list[int], rows: list[Row]) -> Iterator[tuple[int, tuple[Answer, float]]]:
+        """(request, (answer, seconds)) of all requests of rows that begin with the stem."""
+        started = time.perf_counter()
+        kept = TextCache(self.config.num_hidden_layers) if stem else None
+        if stem:
+            ragged.forward(self.model, [stem], kept)
+        reading = (time.perf_counter() - started) / sum(len(row.requests) for row in rows)
+        for batch in plan_batches(rows, len(stem), self.token_budget):
+            started = time.perf_counter()
+            answers = list(self._answers_of_batch(batch, len(stem), kept))
+            seconds = (time.perf_counter() - started) / len(answers)
+            yield from ((index, (answer, reading + seconds)) for index, answer in answers)
+
+    def _answers_of_batch(self, batch: list[Row], stem: int, kept: TextCache | None) -> Iterator[tuple[int, Answer]]:
+        states = self._states(batch, stem, kept)
         reads, targets, offset = [], [], 0
         for row in batch:
             for branch, positions in zip(row.branches, row.reads(), strict=True):
@@ -103,15 +130,18 @@ class BatchedLM(HFLM):
                 yield index, (float(values[span].sum()), bool(greedy[span].all()))
                 start += len(branch)
 
-    def _states(self, batch: list[Row]) -> torch.Tensor:
+    def _states(self, batch: list[Row], stem: int, kept: TextCache | None) -> torch.Tensor:
         """Final hidden states ``[positions read, hidden]`` of all rows, in order."""
-        shared = ragged.common_prefix([row.context for row in batch])
-        hidden = ragged.forward(
-            self.model, [row.tokens[shared:] for row in batch], stem=batch[0].context[:shared],
-            branches=[row.segments()[shared:] if row.is_tree else [] for row in batch],
-        )  # fmt: skip
-        own = hidden[shared:].split([len(row) - shared for row in batch])
-        return torch.cat([states[len(row.context) - shared - 1 :] for row, states in zip(batch, own, strict=True)])
+        shared = stem or ragged.common_prefix([row.context for row in batch])
+        own = [row.tokens[shared:] for row in batch]
+        branches = [row.segments()[shared:] if row.is_tree else [] for row in batch]
+        if stem:
+            hidden = ragged.forward(self.model, own, kept, stem, branches=branches)
+            kept.cut(stem)
+        else:
+            hidden = ragged.forward(self.model, own, stem=batch[0].context[:shared], branches=branches)[shared:]
+        states = hidden.split([len(tokens) for tokens in own])
+        return torch.cat([of_row[len(row.context) - shared - 1 :] for row, of_row in zip(batch, states, strict=True)])
 
     def _score(
         self, states: torch.Tensor, reads: torch.Tensor, targets: torch.Tensor
@@ -134,3 +164,28 @@ class BatchedLM(HFLM):
             values[here] = scores[read, target].cpu()
             greedy[here] = (best[read] == target).cpu()
         return values, greedy
+
+    def generate_until(self, requests: list, disable_tqdm: bool = False) -> list[str]:
+        """Greedy answers, each cut before the first of its stop sequences; anything but plain greedy decoding is HFLM's own."""
+        eos = self.tok_decode(self.eot_token_id, skip_special_tokens=False)
+        asked = [self._as_request(*request.args, eos) for request in requests]
+        if None in asked:
+            return super().generate_until(requests, disable_tqdm)
+        texts = []
+        for request, done, wanted in zip(requests, generation.generate(self.model, self.tokenizer, asked), asked, strict=True):
+            context, settings = request.args
+            texts.append(postprocess_generated_text(done.text, list(wanted.stops), None))
+            self.seconds[context, str(settings)] = done.seconds
+            self.cache_hook.add_partial("generate_until", (context, settings), texts[-1])
+        return texts
+
+    def _as_request(self, context: str, settings: dict, eos: str) -> generation.Request | None:
+        """The same for `generation`, or None where it does not write what HFLM would."""
+        wanted = normalize_gen_kwargs(settings, self.max_gen_toks)
+        tokens = self.tok_encode(context)
+        plain = set(wanted) <= {"until", "max_gen_toks", "do_sample", "temperature"} and not wanted["do_sample"]
+        fits = len(tokens) <= self.max_length - wanted["max_gen_toks"]
+        if not (plain and fits and self._takes_shortcut()) or hasattr(self.model, "peft_config"):
+            return None
+        begins = self.tokenizer.bos_token if tokens != self.tokenizer.encode(context, add_special_tokens=False) else ""
+        return generation.Request(begins + context, wanted["max_gen_toks"], stops=tuple(handle_stop_sequences(wanted["until"], eos)))

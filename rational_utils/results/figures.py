@@ -17,7 +17,7 @@ from .figure_cards import figure1
 from .figure_losses import figure_losses
 from .figure_style import GREY, INK, canvas, marks, n_label, save, seeds_label, sentence, styled
 from .figure_tradeoff import figure3
-from .names import in_order, method_title, metric_title, task_title, terms_note
+from .names import in_order, method_title, metric_title, mode_title, task_title, terms_note
 from .statistics import over_seeds
 
 __all__ = ["figure1", "figure2", "figure3", "figure4", "figure_asr", "figure_losses", "save"]
@@ -91,7 +91,7 @@ def _panel(ax: Axes, frame: pd.DataFrame, panel: Panel, methods: list[str]) -> N
     name, mode, metric = panel.task
     several_modes = frame.loc[frame["task"] == name, "mode"].nunique() > 1
     shots = f"{rows['shots'].iloc[0]}-shot" if len(rows) else None
-    detail = ", ".join(part for part in (metric_title(metric), mode if several_modes else None, shots, n_label(rows)) if part)
+    detail = ", ".join(part for part in (metric_title(metric), mode_title(mode) if several_modes else None, shots, n_label(rows)) if part)
     ax.set_title(detail, loc="left", fontsize=8, color=GREY, pad=5)
     above = {"xycoords": "axes fraction", "textcoords": "offset points", "weight": "bold"}
     ax.annotate(task_title(name), (0, 1), (0, 17), fontsize=9, **above)

@@ -18,8 +18,12 @@ TASKS = {
     "truthfulqa_mc1": "TruthfulQA MC1", "truthfulqa_mc2": "TruthfulQA MC2", "truthfulqa": "TruthfulQA",
     "toxigen": "ToxiGen", "arc_challenge": "ARC-Challenge", "arc_easy": "ARC-Easy", "hellaswag": "HellaSwag",
     "mmlu": "MMLU", "winogrande": "WinoGrande", "gsm8k": "GSM8K", "piqa": "PIQA", "openbookqa": "OpenBookQA",
-    "toxigen_200": "ToxiGen-200", "fact_pairs_206": "True/false pairs", "mmlu_subset": "MMLU subset", "piqa_subset": "PIQA subset", "boolq": "BoolQ", "ifeval": "IFEval", "ifeval_subset": "IFEval subset",
+    "toxigen_200": "ToxiGen-200", "fact_pairs_206": "True/false pairs", "mmlu_subset": "MMLU subset", "piqa_subset": "PIQA subset", "boolq": "BoolQ", "ifeval": "IFEval", "ifeval_subset": "IFEval subset", "mt_bench": "MT-Bench",
 }
+METRICS = {
+    "prompt_level_strict_acc": "prompts followed", "exact_match,strict-match": "exact match, strict", "exact_match,flexible-extract": "exact match, flexible",
+    "reference_likelihood": "likelihood of a reference token",
+}  # fmt: skip
 ATTACKS = {"gcg": "GCG", "pair": "PAIR", "tap": "TAP", "pap": "PAP", "uat": "UAT", "autodan": "AutoDAN",
            "autoprompt": "AutoPrompt", "fewshot": "FewShot", "few_shot": "FewShot"}
 
@@ -38,7 +42,11 @@ def method_title(method: str) -> str:
 
 
 def metric_title(metric: str) -> str:
-    return "prompts followed" if metric == "prompt_level_strict_acc" else metric
+    return METRICS.get(metric, metric)
+
+
+def mode_title(mode: str) -> str:
+    return mode.replace("_", " ")
 
 
 def task_title(task: str) -> str:

@@ -28,7 +28,11 @@ MACHINE = "machine.json"  # beside the published tables: amounts of work and the
 PARAMETERS = {"tiny": 1e5, "tiny-gemma": 1e5, "smollm2-135m": 135e6, "gemma-3-270m": 270e6}
 OPENINGS = {"line": 0.5, "sentence": 0.35}  # what a row costs that teaches only the opening of an answer, in whole rows
 WRITTEN = 0.015  # what a token costs that is written, in whole rows learnt
-ITEM = 0.07  # what a token costs that is written, in benchmark items
+ITEM = 0.07  # what a token costs that is written, in benchmark items of `quick`
+# What an item of these tasks costs, and the examples before all items once, in items of `quick` (about 40 tokens). MC2's choices hold MC1's.
+ITEMS = {"truthfulqa_mc1": 1.6, "truthfulqa_mc2": 0.5, "toxigen": 0.6, "arc_challenge": 1.5, "hellaswag": 2.4, "mmlu": 3.0, "winogrande": 1.0, "gsm8k": 10.0}
+TWO_REFERENCES = 12  # what the two reference answers to a question of MT-Bench cost
+EXAMPLES = {"arc_challenge": 26, "hellaswag": 15, "mmlu": 690, "winogrande": 3, "gsm8k": 18}
 LAYER = {  # SmolLM2-135M's shapes: the processor is timed on what it will do
     "hidden_size": 576, "intermediate_size": 1536, "num_attention_heads": 9, "num_key_value_heads": 3, "num_hidden_layers": 1, "vocab_size": 8,
 }  # fmt: skip
@@ -121,8 +125,11 @@ def _amount(stage: str, method: str, profile: Profile) -> float:
         asked = (prompts.test_harmful + prompts.test_harmful_held_out) * len(attacks.names) + prompts.test_sensitive + prompts.test_sensitive_new + prompts.test_plain
         return asked * (attacks.answer_tokens + attacks.rationale_tokens * methods.reasons(method))
     if stage.startswith("05"):
-        wanted = profile.instructions
-        return sum(profile.benchmarks.values()) + ITEM * wanted.prompts * (wanted.answer_tokens + wanted.rationale_tokens * methods.reasons(method))
+        wanted, as_trained = profile.instructions, sum(profile.as_trained.values())
+        scored = sum(ITEMS.get(task, 1) * count + EXAMPLES.get(task, 0) for task, count in profile.benchmarks.items()) + 2 * as_trained
+        scored += TWO_REFERENCES * profile.mt_bench
+        reasoned = (wanted.prompts + as_trained + 2 * profile.mt_bench) * wanted.rationale_tokens * methods.reasons(method)
+        return scored + ITEM * (wanted.prompts * wanted.answer_tokens + reasoned)
     return 1
 
 

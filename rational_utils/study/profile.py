@@ -186,8 +186,10 @@ class Instructions(_Section):
 
 class Profile(_Section):
     """One setting of every dial; see the YAML files in `profiles/`. `repeats` are further seeds of single methods; `also` are
-    further models, each with its methods, under the first seed. `shards` is in how many jobs a method is attacked. `data` comes from the committed fixtures, from wheels, or from wheels
-    and public URLs ("web")."""
+    further models, each with its methods, under the first seed. `shards` is in how many jobs a method is attacked. `data` comes from the committed fixtures, from
+    wheels, or from wheels and public URLs ("web"). `benchmarks` are tasks with their numbers of items; `as_trained` are those of them that are also asked in the chat
+    template, behind the method's own rationale (of `instructions.rationale_tokens`), with how many items; `mt_bench` is of how many of MT-Bench's
+    questions the reference answers are scored (their first `attacks.reference_tokens`)."""
 
     name: str
     about: str
@@ -207,6 +209,8 @@ class Profile(_Section):
     attacks: Attacks
     rewriter: Rewriter | None = None
     benchmarks: dict[str, Positive]
+    as_trained: dict[str, Positive] = {}
+    mt_bench: Count = 0
     instructions: Instructions
 
     @field_validator("methods")
@@ -244,6 +248,13 @@ class Profile(_Section):
             raise ValueError("attacks.judge is llm, but the section attacks.llm_judge is missing; add it or name another judge")
         if wanted and wanted.problem():
             raise ValueError(f"attacks.llm_judge: {wanted.problem()}")
+        return self
+
+    @model_validator(mode="after")
+    def _as_trained_are_benchmarks(self):
+        more = sorted(set(self.as_trained) - set(self.benchmarks))
+        if more:
+            raise ValueError(f"as_trained names {', '.join(more)}, but benchmarks does not; add it there or leave it out")
         return self
 
 

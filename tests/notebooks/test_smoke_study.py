@@ -92,7 +92,9 @@ def test_benign_table_holds_both_sets(study):
 
 def test_benchmarks_have_the_profile_s_items(study):
     benchmarks = tables.read(study.results, "benchmarks")
-    assert set(zip(benchmarks["task"], benchmarks["n"], strict=True)) == {*study.profile.benchmarks.items(), ("ifeval_subset", study.profile.instructions.prompts)}
+    asked, others = study.profile, {"ifeval_subset": study.profile.instructions.prompts, "mt_bench": study.profile.mt_bench}
+    assert set(zip(benchmarks["task"], benchmarks["n"], strict=True)) == {*asked.benchmarks.items(), *asked.as_trained.items(), *others.items()}
+    assert set(benchmarks["mode"]) == {"by_likelihood", "as_trained"}
 
 
 def test_every_training_prompt_is_accounted_for(study):

@@ -14,19 +14,8 @@ from statsmodels.stats.proportion import proportion_confint
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from rational_utils import benchmarks
-from rational_utils.benchmarks import harness
-from rational_utils.benchmarks.rows import sample_rows
-from rational_utils.benchmarks import (
-    ITEM_COLUMNS,
-    SUMMARY_COLUMNS,
-    TASKS,
-    evaluate,
-    fact_pair_rows,
-    mmlu_rows,
-    piqa_rows,
-    toxigen_rows,
-)
+from rational_utils.benchmarks import CONVERTERS, ITEM_COLUMNS, SUMMARY_COLUMNS, TASKS, evaluate, harness, read_tasks
+from rational_utils.benchmarks.rows import fact_pair_rows, mmlu_rows, piqa_rows, sample_rows, toxigen_rows
 
 WORDS = "the sky grass stone river is was never often blue green cold and or with".split()
 
@@ -179,30 +168,33 @@ def test_unusable_rows_are_refused(rows, limit):
         sample_rows(rows, limit, 0, "t")
 
 
-def test_registry_matches_the_task_files():
-    assert {path.stem for path in harness.TASK_FILES.glob("*.yaml")} == set(TASKS)
+def test_every_task_has_a_converter_and_a_kind():
+    assert set(CONVERTERS) == set(TASKS)
     assert {task.kind for task in TASKS.values()} == {"truthfulness", "toxicity", "capability"}
 
 
 def test_unknown_task_is_named_with_the_known_ones(model, tokenizer, tmp_path):
-    with pytest.raises(ValueError, match="'toxigen'.*fact_pairs_206.*toxigen_200"):
-        evaluate(model, tokenizer, {"toxigen": []}, {}, 0, tmp_path)
+    with pytest.raises(ValueError, match="'toxic'.*fact_pairs_206.*toxigen_200"):
+        evaluate(model, tokenizer, {"toxic": []}, {}, 0, tmp_path)
+    with pytest.raises(ValueError, match="'toxic'.*fact_pairs_206.*toxigen_200"):
+        read_tasks(lambda source: "", ["mmlu", "toxic"])
 
 
-def test_summary_is_the_hand_count_of_the_items(measured):
+def test_summary_is_the_hand_count_of_the_items(measured, tasks):
     summary, items = measured
     assert list(summary) == SUMMARY_COLUMNS and list(items) == ITEM_COLUMNS
     assert len(items) == 48 and len(summary) == 6
-    for name, task in TASKS.items():
-        row = summary[(summary.task == name) & (summary.metric == task.metric)].iloc[0]
+    for name in tasks:
+        row = summary[(summary.task == name) & (summary.metric == TASKS[name].metric)].iloc[0]
         own = items[items.task == name]
         right = int((own.prediction == own.gold).sum())
         assert (own.correct == (own.prediction == own.gold)).all()
-        assert (row.value, row.n, row.chance) == (right / 12, 12, task.chance)
+        assert (row.value, row.n, row.chance) == (right / 12, 12, 0.25 if name == "mmlu_subset" else 0.5)
         assert (row.low, row.high) == pytest.approx(proportion_confint(right, 12, method="wilson"))
     assert summary.groupby("task", sort=False).metric.first().to_dict() == {
-        name: task.metric for name, task in TASKS.items()
+        name: TASKS[name].metric for name in tasks
     }
+    assert (items.seconds > 0).all() and (items["mode"] == "by_likelihood").all()
 
 
 def test_secondary_accuracy_is_of_total_likelihood(measured, tasks):
@@ -226,7 +218,7 @@ def test_same_answers_as_hflm(model, tokenizer, tasks, tmp_path, monkeypatch, ch
     )
     theirs = evaluate(model, tokenizer, tasks, {}, 0, tmp_path, apply_chat_template=chat)
     pd.testing.assert_frame_equal(ours[0], theirs[0])
-    drop = {"columns": "log_likelihoods"}
+    drop = {"columns": ["log_likelihoods", "seconds"]}
     pd.testing.assert_frame_equal(ours[1].drop(**drop), theirs[1].drop(**drop))
     for own, other in zip(ours[1].log_likelihoods, theirs[1].log_likelihoods, strict=True):
         assert own == pytest.approx(other, abs=1e-4)
@@ -242,7 +234,7 @@ def test_chat_template_changes_the_prompt(model, tokenizer, tasks, measured, tmp
 def test_limit_takes_the_same_items_again(model, tokenizer, tasks, measured, tmp_path):
     few = {"piqa_subset": tasks["piqa_subset"]}
     first, second = (
-        evaluate(model, tokenizer, few, {"piqa_subset": 5}, 3, tmp_path / str(k))[1] for k in (1, 2)
+        evaluate(model, tokenizer, few, {"piqa_subset": 5}, 3, tmp_path / str(k))[1].drop(columns="seconds") for k in (1, 2)
     )
     pd.testing.assert_frame_equal(first, second)
     whole = measured[1].set_index("item_id").log_likelihoods
@@ -276,7 +268,3 @@ def test_a_broken_model_is_reported_not_scored(tokenizer, tasks, model, tmp_path
     few = {"toxigen_200": tasks["toxigen_200"]}
     with pytest.raises(ValueError, match="not a number"):
         evaluate(broken, tokenizer, few, {"toxigen_200": 2}, 0, tmp_path)
-
-
-def test_converters_are_offered_by_the_module():
-    assert all(hasattr(benchmarks, name) for name in benchmarks.__all__)

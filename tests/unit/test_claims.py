@@ -24,7 +24,7 @@ def verdicts(rational, base, questions=40):
 
 
 def items(rational=0.9, base=0.5, count=200):
-    rows = [{"model": "m", "method": method, "seed": 0, "task": "t", "item_id": f"i{number}", "correct": number < share * count}
+    rows = [{"model": "m", "method": method, "seed": 0, "task": "t", "mode": "by_likelihood", "item_id": f"i{number}", "correct": number < share * count}
             for method, share in (("rational", rational), ("base", base)) for number in range(count)]
     return pd.DataFrame(rows)
 

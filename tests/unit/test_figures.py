@@ -134,6 +134,16 @@ def test_figure2_marks_chance_values_seeds_and_gaps(large):
     assert any("mean of 2 seeds" in text for text in texts(figure))
 
 
+def test_figures_2_and_4_hold_the_tasks_of_cpu_in_both_modes(large):
+    frame = benchmarks(METHODS, ("truthfulqa_mc1", "truthfulqa_mc2", "toxigen", "arc_challenge", "hellaswag", "mmlu", "winogrande", "gsm8k", "piqa_subset"), **large)
+    frame = frame.assign(mode="by_likelihood", metric=np.where(frame["task"] == "gsm8k", "exact_match,strict-match", "acc"))
+    frame = pd.concat([frame, frame[frame["task"].isin(["truthfulqa_mc1", "toxigen"])].assign(mode="as_trained", n=40)], ignore_index=True)
+    shown, four = texts(figure2(frame, "cpu")), texts(figure4(frame, "cpu"))
+    assert shown.count("TruthfulQA MC1") == shown.count("ToxiGen") == 4 and shown.count("TruthfulQA MC2") == 2  # two models, two modes
+    assert {"acc, by likelihood, 0-shot, n = 100", "acc, as trained, 0-shot, n = 40", "acc, 0-shot, n = 100"} <= set(shown)
+    assert four.count("ARC-Challenge") == 2 and "exact match, strict, 0-shot, n = 100" in four
+
+
 def test_figure3_places_each_method_where_the_tables_say_without_overlap(large):
     figure = figure3(attacks(METHODS, **large), benign(METHODS, **large))
     titles = {"Base", "Refusal SFT", "Circuit Breaker", "Rational", "Rational, no benign", "Rational, 25 % benign",

@@ -48,6 +48,13 @@ def test_more_work_takes_longer_in_its_own_stage_alone(field, stage):
     assert (ratio[there] > 1.2).all() and (ratio[~there] == 1).all()
 
 
+def test_examples_and_longer_items_are_paid_for():
+    cost = {setting: planned(f"benchmarks={{{setting}}}", "as_trained={}")["seconds"]["05_benchmark_evaluation", "base"] for setting in ("piqa_subset: 40", "mmlu: 40", "mmlu: 80")}
+    assert cost["mmlu: 40"] > 10 * cost["piqa_subset: 40"] and 1 < cost["mmlu: 80"] / cost["mmlu: 40"] < 1.3
+    reasoned = planned("benchmarks={toxigen_200: 40}", "as_trained={toxigen_200: 40}")["seconds"]["05_benchmark_evaluation"]
+    assert reasoned["rational"] > 2 * reasoned["base"]
+
+
 def test_a_slower_processor_takes_longer(monkeypatch):
     before = planned()
     monkeypatch.setattr(plan, "speed", lambda dtype: plan._machine()["layer_tokens_per_second"] / 2)

@@ -7,7 +7,8 @@ from lm_eval.models.huggingface import HFLM
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
-from rational_utils.models.batching import Row, plan_batches, plan_rows
+from rational_utils.models import generation, ragged
+from rational_utils.models.batching import Row, plan_batches, plan_rows, plan_stems
 from rational_utils.models.scoring import SHORTCUT_ARCHITECTURES, BatchedLM
 
 TEXT = "Question: which of these statements is true?\nAnswer: the sky is blue, and grass is green."
@@ -24,6 +25,8 @@ REQUESTS = [
     ("", "an answer without any context"),
     ("short", " x"),
     (TEXT * 40, " far too long a context, and a tail"),
+    (TEXT * 8 + " Why?", " Because of the light"),
+    (TEXT * 8 + " Why not?", " No"),
 ]
 SHAPE = {
     "hidden_size": 64,
@@ -142,10 +145,48 @@ def test_rolling_likelihood(tokenizer):
     )
 
 
+SETTINGS = {"until": ["sky", "\n\n"], "max_gen_toks": 24, "do_sample": False, "temperature": 0.0}
+
+
+def written(lm, settings=SETTINGS) -> list[str]:
+    return lm.generate_until([Instance("generate_until", {}, (text, settings), 0) for text in (TEXT, TEXT * 5, "Goal:", TEXT + " Why?")], disable_tqdm=True)
+
+
+@pytest.mark.parametrize("architecture", ["gemma3_text", "gpt_neox", "llama"])
+def test_writes_what_hflm_writes(tokenizer, architecture):
+    model = tiny_model(tokenizer, architecture)
+    expected = written(HFLM(pretrained=model, tokenizer=tokenizer, batch_size=1))
+    lm = BatchedLM(model, tokenizer)
+    assert written(lm) == expected and len(set(expected)) > 2
+    assert (len(lm.seconds) == 4) == lm._takes_shortcut()
+
+
+def test_writing_ends_at_a_stop_sequence(tokenizer):
+    lm = BatchedLM(tiny_model(tokenizer), tokenizer)
+    whole = written(lm, SETTINGS | {"until": []})
+    stop = whole[0][3:5]
+    assert written(lm, SETTINGS | {"until": [stop]}) == [text.split(stop)[0] for text in whole]
+    requests = [generation.Request(TEXT, 24, stops=(stop,)), generation.Request(TEXT, 24)]
+    short, long = generation.generate(lm.model, tokenizer, requests)
+    assert short.finished and short.tokens < long.tokens and long.text.startswith(short.text)
+
+
+@pytest.mark.parametrize("changes", [{"do_sample": True, "temperature": 0.5}, {"max_gen_toks": 250}, {"num_beams": 2}])
+def test_what_is_not_plain_greedy_writing_is_left_to_hflm(tokenizer, changes):
+    lm = BatchedLM(tiny_model(tokenizer), tokenizer)
+    assert lm._as_request(TEXT, SETTINGS, "</s>") and lm._as_request(TEXT * 3, SETTINGS | changes, "</s>") is None
+
+
 def test_shared_context_becomes_one_row():
     requests = [(None, [1, 2, 3], [4]), (None, [1, 2, 3], [5]), (None, [9], [1, 2])]
     rows = plan_rows(requests, max_length=8, branch_tokens=8, tree_tokens=None)
     assert sorted((row.context, row.requests) for row in rows) == [([1, 2, 3], [0, 1]), ([9], [2])]
+
+
+def test_letters_after_a_long_context_share_its_row():
+    requests = [(None, [1] * 9, [letter]) for letter in (4, 5, 6)] + [(None, [1] * 9, [7, 8]), (None, [1] * 9, [9, 8])]
+    rows = plan_rows(requests, max_length=20, branch_tokens=8, tree_tokens=5)
+    assert [row.requests for row in rows] == [[0, 1, 2, 3], [4]] and not any(row.is_tree for row in rows)
 
 
 def test_row_layout():
@@ -168,5 +209,26 @@ def test_unscorable_request_is_refused(context, continuation):
 
 def test_batches_are_bounded():
     rows = [Row([n % 7] + [0] * (n - 1), [[1]], [n]) for n in (3, 50, 48, 20, 19, 200, 18)]
-    batches = list(plan_batches(rows, token_budget=100))
-    assert [[len(row) for row in batch] for batch in batches] == [[50, 3, 18], [200], [19, 20, 48]]
+    batches = list(plan_batches(rows, stem=0, token_budget=100))
+    assert [[len(row) for row in batch] for batch in batches] == [[3, 50], [48, 20, 19], [200], [18]]
+    batches = list(plan_batches(rows, stem=3, token_budget=100))
+    assert [[len(row) for row in batch] for batch in batches] == [[3, 50, 48], [20, 19], [200], [18]]
+
+
+def test_contexts_that_begin_alike_share_a_stem():
+    contexts = [[1, 2, 3, 4], [9, 9], [1, 2, 3, 5, 6], [1, 2, 7], [1, 2, 3], [8, 1]]
+    stems = list(plan_stems([Row(context, [[1]], [n]) for n, context in enumerate(contexts)], least=2))
+    assert [(stem, [row.requests[0] for row in rows]) for stem, rows in stems] == [([1, 2], [4, 0, 2, 3]), ([], [5, 1])]
+
+
+def test_examples_before_many_questions_are_computed_once(tokenizer, monkeypatch):
+    model, examples = tiny_model(tokenizer), TEXT * 6
+    requests = [(examples + question, answer) for question in ("Is it?", "Is it not?", "Was it?") for answer in (" Yes", " No, never", " Yes")]
+    assert_same_answers(model, tokenizer, requests[:2] + requests[3:5] + requests[6:8])
+    seen, forward = [], ragged.forward
+    monkeypatch.setattr(ragged, "forward", lambda model, sequences, *rest, **more: seen.append(sum(map(len, sequences))) or forward(model, sequences, *rest, **more))
+    lm = BatchedLM(model, tokenizer)
+    answers = lm.loglikelihood(instances(requests))
+    shared = len(tokenizer.encode(examples))
+    assert len(seen) == 2 and abs(seen[0] - shared) < 4 and seen[1] < 40
+    assert answers[0] == answers[2] and set(lm.seconds) == set(requests) and min(lm.seconds.values()) > 0

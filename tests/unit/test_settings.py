@@ -19,6 +19,8 @@ CHANGES = {
     "benchmarks": "benchmarks.mmlu_subset=5",
     "shards": "shards=3",
     "rewriter": "rewriter={model: tiny}",
+    "as_trained": "as_trained.toxigen_200=1",
+    "mt_bench": "mt_bench=2",
 }
 
 
@@ -64,6 +66,7 @@ def test_unknown_profile_lists_the_known_ones():
         ("model=gpt", ("model", "'gpt'", "'tiny'", "'smollm2-135m'")),
         ("about=7", ("about", "7", "string")),
         ("training=3", ("training", "got 3")),
+        ("as_trained={mmlu: 2}", ("as_trained names mmlu", "benchmarks does not")),
         ("benchmarks.mmlu_subset=0", ("benchmarks.mmlu_subset", "got 0", "1")),
         ("shards=0", ("shards", "got 0", "1")),
         ("rewriter={model: willow-1}", ("rewriter", "'willow-1'", "url")),

@@ -1,9 +1,12 @@
 """Public files by URL: from a mirror, from the network (a server of the test's own), and everything that can go wrong."""
 
 import hashlib
+import json
 import socket
 import threading
+import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -74,6 +77,36 @@ def test_a_mirror_stands_in_for_the_network(tmp_path, monkeypatch):
     (tmp_path / "lists" / "words.csv").write_bytes(CONTENT + b" ")
     with pytest.raises(StudyError, match="it is another file: do not use it"):
         urls.fetch(page())
+
+
+def test_a_file_without_a_url_is_put_where_the_message_says(monkeypatch):
+    by_hand = page()._replace(carrier="two columns of https://example.org/words.zip")
+    monkeypatch.setattr(urls, "pages", lambda: {"words": by_hand})
+    with pytest.raises(StudyError, match=r"^file lists-words.csv cannot be had: it has no URL of its own \(two columns of .*RATIONAL_DATA_MIRROR.* has lists/words.csv") as caught:
+        urls.fetch(by_hand)
+    place = Path(str(caught.value).rpartition("put the file into ")[2]) / "lists-words.csv"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(CONTENT + b" ")
+    with pytest.raises(StudyError, match="it is another file: do not use it"):
+        urls.fetch(by_hand)
+    place.write_bytes(CONTENT)
+    assert sources.read("words") == CONTENT.decode()
+
+
+def test_a_zip_file_is_read_as_its_members(tmp_path, monkeypatch):
+    with zipfile.ZipFile(tmp_path / "words.zip", "w") as archive:
+        archive.mkdir("in")
+        archive.writestr("in/one.csv", "caf\u00e9,1")
+    monkeypatch.setattr(sources, "read_bytes", lambda source: (tmp_path / "words.zip").read_bytes())
+    assert json.loads(sources.read("words")) == {"in/one.csv": "caf\u00e9,1"}
+
+
+def test_everything_that_is_missing_or_refused_is_told_at_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("RATIONAL_DATA_MIRROR", str(tmp_path))
+    (tmp_path / "other.csv").write_bytes(b"something else")
+    wanted = [page(), page()._replace(path="lists/more.csv"), page()._replace(source="other", path="other.csv")]
+    with pytest.raises(StudyError, match=r"^files lists/words.csv, lists/more.csv cannot be had: .*lists; source other: .*other.csv has sha256 .* do not use it$"):
+        sources.fetch_all([(urls.fetch, what) for what in wanted])
 
 
 def test_committed_files_are_hashed_licensed_and_read():
