@@ -268,7 +268,7 @@ def test_a_dry_run_counts_the_calls_for_the_answers_that_there_are(server, study
         with provenance.atomic(path) as draft:
             table.to_parquet(draft)
         provenance.Stage(study, "x").keep(path)
-    assert main(["judge-calls", *choices]) == 2 and "the judge rules makes none" in capsys.readouterr().err
+    assert main(["judge-calls", *choices]) == 2 and "the judge offline makes none" in capsys.readouterr().err
     assert main(["judge-calls", *choices, "--set", "attacks.judge=llm"]) == 0
     assert capsys.readouterr().out == "2 calls for 4 answers of 1 of 6 runs; 0 of 3 are made and kept\n" and server.asked == []
 
