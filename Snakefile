@@ -31,8 +31,13 @@ def command(notebook, *parameters, model=False):
 cores = 1 if profile.data == "fixtures" else workflow.cores
 
 
-def evaluations(stage):
-    return [stamp(stage, run.method, run.seed, run.model) for run in study.evaluated()]
+def stamps(stage, runs):
+    return [stamp(stage, run.method, run.seed, run.model) for run in runs]
+
+
+attacked = stamps("04_attack_evaluation", study.evaluated())
+benchmarked = stamps("05_benchmark_evaluation", study.benchmarked())
+noncompliance = stamps("05b_noncompliance", study.benchmarked()) if profile.noncompliance else []
 
 
 def trained(run):
@@ -62,8 +67,9 @@ rule study:  # names every stage, so that one whose artifacts were lost runs aga
         [stamp(stage, "all", 0) for stage in ("01_data_curation", "tables", "07_figures")],
         [stamp("02_rationale_generation", "all", 0, model) for model in study.models()],
         [trained(run) for run in study.trained()],
-        evaluations("04_attack_evaluation"),
-        evaluations("05_benchmark_evaluation"),
+        attacked,
+        benchmarked,
+        noncompliance,
 
 
 rule figures:
@@ -166,10 +172,27 @@ rule benchmark_evaluation:
         command("05_benchmark_evaluation", "method={wildcards.method}", "seed={wildcards.seed}", model=True)
 
 
+if profile.noncompliance:
+
+    rule noncompliance:
+        input:
+            stamp("01_data_curation", "all", 0),
+            trained_adapter,
+        output:
+            stamp("05b_noncompliance"),
+        params:
+            code=stages.code_fingerprint("05b_noncompliance", "models", "rationales", "benchmarks", "judges"),
+            settings=fingerprint("noncompliance", "attacks", "decode_rows", "dtype"),
+        threads: cores
+        shell:
+            command("05b_noncompliance", "method={wildcards.method}", "seed={wildcards.seed}", model=True)
+
+
 rule tables:
     input:
-        evaluations("04_attack_evaluation"),
-        evaluations("05_benchmark_evaluation"),
+        attacked,
+        benchmarked,
+        noncompliance,
     output:
         stamp("tables", "all", 0),
     shell:

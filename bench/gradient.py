@@ -1,5 +1,8 @@
 """GCG: this study's search against nanogcg, on the same prompt, seed and width, starting from the same suffix.
 
+nanogcg lets a suffix hold most special tokens and words that decode to nothing; the search here does not, since they are no text that an attacker can type. After the same
+number of steps it is therefore compared twice: as it comes, and with the words that ours may use.
+
 nanogcg 0.3.0 wants an older transformers, where its prefix cache works; under ours it runs with `use_prefix_cache=False`, and so it is compared. It is no
 dependency: `pip install --no-deps --target FOLDER nanogcg==0.3.0` beforehand, and FOLDER in PYTHONPATH. It takes the first token's text out of the prompt wherever
 that stands, which in SmolLM2's template is every turn; without such a token it leaves the prompt as it is. The prompt is harmless: what is compared is the arithmetic.
@@ -10,6 +13,7 @@ from __future__ import annotations
 import argparse
 import copy
 import logging
+from unittest.mock import patch
 
 import pandas as pd
 import torch
@@ -21,6 +25,7 @@ from rational_utils.models.whitebox import Slot, Whitebox
 from . import timing
 
 PEER = "nanogcg, no prefix cache"
+SAME = PEER + ", our words"
 PROMPT = "Explain how a wooden ladder is built."
 
 
@@ -42,11 +47,16 @@ def sides(model, tokenizer, steps: int, width: int, seed: int) -> tuple[dict, di
         best["ours"], best["never rises"] = found.loss, list(found.curve) == sorted(found.curve, reverse=True)
         return steps
 
-    def theirs() -> int:
-        best[PEER] = nanogcg.run(model, whole, PROMPT, gradient.TARGET, settings).best_loss
+    def theirs(name: str = PEER) -> int:
+        best[name] = nanogcg.run(model, whole, PROMPT, gradient.TARGET, settings).best_loss
         return steps
 
-    return {"ours": ours, PEER: theirs}, best
+    def theirs_with_our_words() -> int:
+        forbidden = (~box.allowed()).nonzero().ravel()
+        with patch.object(nanogcg.gcg, "get_nonascii_toks", lambda *_, **__: forbidden):
+            return theirs(SAME)
+
+    return {"ours": ours, PEER: theirs, SAME: theirs_with_our_words}, best
 
 
 def apart_without_sharing(model, tokenizer) -> float:
@@ -67,7 +77,7 @@ def best_losses(model, tokenizer, steps: int, width: int, seeds: int) -> pd.Data
         for side in run.values():
             side()
         rows.append({"seed": seed, **best})
-        print(f"{model.dtype}, {steps} steps, seed {seed}: best loss {best['ours']:.3f}, {PEER} {best[PEER]:.3f}; never rises: {best['never rises']}", flush=True)
+        print(f"{model.dtype}, {steps} steps, seed {seed}: best loss {best['ours']:.3f}, {PEER} {best[PEER]:.3f}, {SAME} {best[SAME]:.3f}; never rises: {best['never rises']}", flush=True)
     return pd.DataFrame(rows)
 
 
@@ -76,13 +86,15 @@ def main(model: str, pairs: int, steps: int, width: int, best_after: int, seeds:
     losses = best_losses(exact, tokenizer, best_after, width, seeds)
     apart = apart_without_sharing(exact, tokenizer)
     print(f"float32: losses with and without what candidates share are apart by at most {apart:.1e}")
-    frame = timing.alternate(sides(exact, tokenizer, steps, width, 0)[0], pairs, lambda: timing.gemm_gflops(exact, 1024), "steps")
+    run = sides(exact, tokenizer, steps, width, 0)[0]
+    frame = timing.alternate({name: run[name] for name in ("ours", PEER)}, pairs, lambda: timing.gemm_gflops(exact, 1024), "steps")
     summary = timing.summary(frame, "ours", "steps", 0.0).drop(columns="of the limit")
     seconds = (frame["seconds"] / frame["units"]).groupby(frame["side"]).median()
     found = {"seconds/step (median)": summary["side"].map(seconds).round(2), f"best loss, {best_after} steps": summary["side"].map(losses[["ours", PEER]].mean()).round(3)}
     facts = {"width": width, "dtype": "float32", "seeds": seeds, "best never rises": losses["never rises"].all(), "largest difference by sharing": f"{apart:.1e}"}
     table = summary.drop(columns=["steps/s (median)", "range"]).assign(**found, **facts)
     if write:
+        losses.round(3).to_csv(timing.RESULTS / "gradient_losses.csv", index=False)
         timing.keep("gradient", frame, table)
     else:
         print(table.to_string(index=False))

@@ -53,7 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     merge.add_argument("--seed", type=int, required=True)
     command("judge-calls", _judge_calls, "how many calls the judge llm would make for the answers that there are; makes none")
     command("gather", _gather, "collect the stages' parts into the result tables")
-    command("publish", _publish, "copy results, figures and executed notebooks to the committed places")
+    published = command("publish", _publish, "copy results, figures and executed notebooks to the committed places")
+    published.add_argument("--add", action="store_true", help="put this run's methods beside those that are published, in the place of the same ones")
     return parser
 
 
@@ -167,7 +168,7 @@ def _gather(options) -> None:
 def _publish(options) -> None:
     from .results import publish
 
-    publish.publish(_study(options))
+    publish.publish(_study(options), beside=options.add)
 
 
 def _leave_error(message: str) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 
 LOOPING_TAIL = re.compile(r"(?=.{0,5}\w)(.{2,60}?)\1{3,}.{0,60}$", re.DOTALL)
 LEAST_WORDS = 8
+LEAST_GAIN = 0.75  # nats a token: of 684 labelled answers 0.5 % gain less, of the same with their words shuffled most (docs/judges.md)
 ENGLISH = frozenset(
     "the a an of to in on at for and or but if is are was were be been it its this that these those you your we i he she they not no with as by"
     " from can will would should have has had do does there here what how when which who all more".split()
@@ -36,6 +37,16 @@ def not_language(text: str) -> str | None:
     if len(long_words) >= 4 and odd > 0.4 * len(long_words):
         return "mostly non-words"
     return None
+
+
+def disordered(text: str, gain: float | None) -> str | None:
+    """Why the order of the text's words means nothing to the base model, or None; ``gain`` in nats a token, None if it is not known.
+
+    Where words are few their order says little.
+    """
+    if gain is None or len(text.split()) < LEAST_WORDS or gain >= LEAST_GAIN:
+        return None
+    return "hardly likelier than its words shuffled"
 
 
 def loop(text: str) -> str | None:

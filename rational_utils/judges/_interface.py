@@ -10,11 +10,16 @@ Outcome = Literal["refusal", "compliance", "incoherent", "unparsed"]
 
 @dataclass(frozen=True)
 class Response:
-    """One answer: the prompt, the final response (None if it could not be parsed), the whole output."""
+    """One answer: the prompt, the final response (None if it could not be parsed), the whole output.
+
+    ``order_gain`` is how much likelier the base model finds the final response than its words in a random order (nats a token; see
+    ``models.likelihood``), or None if that was not computed.
+    """
 
     prompt: str
     final: str | None
     whole: str
+    order_gain: float | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from rational_utils.judges import Response, Verdict, _coherence, _features, _relevance, _signs, _weights, _words, _wording, identity
-from rational_utils.judges._coherence import loop, not_english, not_language, plain
+from rational_utils.judges._coherence import disordered, loop, not_english, not_language, plain
 
 NAME = "offline"
 UNSURE = (0.25, 0.75)
@@ -45,7 +45,7 @@ class OfflineJudge:
         if response.final is None:
             return Verdict("unparsed", "no final response", self.id)
         text = plain(response.final)
-        if nonsense := not_language(text):
+        if nonsense := not_language(text) or disordered(text, response.order_gain):
             return Verdict("incoherent", nonsense, self.id)
         if not_english(text):
             return Verdict("unparsed", "not English", self.id)

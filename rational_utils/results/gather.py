@@ -12,6 +12,8 @@ from ..study.provenance import write_stamp
 from ..study.settings import Run, Study
 from . import claims, comparisons, paper, tables
 
+RECORDS = ("verdicts", "items")  # parquet files, a row a response or a benchmark item
+
 
 def gather(study: Study) -> None:
     """Write every result table of the profile, verdicts.parquet and items.parquet, from the parts of the runs it names; then judge the claims and look
@@ -25,36 +27,43 @@ def gather(study: Study) -> None:
         tables.write(study.results, name, _of_runs(_parts(study, name), evaluated))
     for name in ("rationales", "judge_agreement"):  # every model's run counts the same judges' agreement
         tables.write(study.results, name, _parts(study, name).drop_duplicates())
-    _gather_losses(study, evaluated)
+    for name in ("coconot", "losses"):
+        _gather_if_there(study, name, evaluated)
     stages = _parts(study, "stages")
     known = [run[1] == "all" or run in evaluated for run in zip(stages["model"], stages["method"], stages["seed"])]
     tables.write(study.results, "stages", stages[known])
     verdicts = _of_runs(pd.concat([pd.read_parquet(path) for path in _files(study, "verdicts", "parquet")], ignore_index=True), evaluated)
-    items = pd.concat([_items(study, run) for run in evaluated], ignore_index=True)
-    _write(verdicts, study.results / "verdicts.parquet")
-    _write(items, study.results / "items.parquet")
-    attacks = tables.read(study.results, "attacks")
-    tables.write(study.results, "comparisons", comparisons.compare(verdicts, attacks))
-    reported = pd.read_csv(claims.PAPER)
-    tables.write(study.results, "claims", claims.evaluate(claims.read(), verdicts, items, attacks, reported))
-    tables.write(study.results, "paper_recomputed", paper.recompute(reported))
+    items = pd.concat([_items(study, run) for run in study.benchmarked()], ignore_index=True)
+    write_records(verdicts, study.results / "verdicts.parquet")
+    write_records(items, study.results / "items.parquet")
+    derive(study.results)
     write_stamp(study.stamp("tables"))
 
 
-def _gather_losses(study: Study, evaluated: list[Run]) -> None:
-    """losses.csv, if an attack of these runs searched by likelihood."""
-    (study.results / "losses.csv").unlink(missing_ok=True)
-    searched = any(study.part("losses").parent.glob("*.csv"))
-    rows = _of_runs(_parts(study, "losses"), evaluated) if searched else ()
+def derive(folder: Path) -> None:
+    """Write what follows from the folder's other tables: comparisons.csv, claims.csv and paper_recomputed.csv."""
+    verdicts, items = (pd.read_parquet(folder / f"{name}.parquet") for name in RECORDS)
+    attacks, reported = tables.read(folder, "attacks"), pd.read_csv(claims.PAPER)
+    tables.write(folder, "comparisons", comparisons.compare(verdicts, attacks))
+    tables.write(folder, "claims", claims.evaluate(claims.read(), verdicts, items, attacks, reported))
+    tables.write(folder, "paper_recomputed", paper.recompute(reported))
+
+
+def _gather_if_there(study: Study, name: str, evaluated: list[Run]) -> None:
+    """A table that these runs may have written: losses.csv if an attack searched by likelihood, coconot.csv if the profile asks for noncompliance."""
+    (study.results / f"{name}.csv").unlink(missing_ok=True)
+    rows = _of_runs(_parts(study, name), evaluated) if any(study.part(name).parent.glob("*.csv")) else ()
     if len(rows):
-        tables.write(study.results, "losses", rows)
+        tables.write(study.results, name, rows)
 
 
 def _items(study: Study, run: Run) -> pd.DataFrame:
-    return pd.read_parquet(study.of(run.model).benchmark_items(run.method, run.seed)).assign(model=run.model, method=run.method, seed=run.seed)
+    own = study.of(run.model)
+    places = [own.benchmark_items(run.method, run.seed), *([own.noncompliance_items(run.method, run.seed)] if study.profile.noncompliance else [])]
+    return pd.concat([pd.read_parquet(place) for place in places]).assign(model=run.model, method=run.method, seed=run.seed)
 
 
-def _write(frame: pd.DataFrame, path: Path) -> None:
+def write_records(frame: pd.DataFrame, path: Path) -> None:
     buffer = io.BytesIO()
     frame.to_parquet(buffer, index=False)
     tables.write_bytes(path, buffer.getvalue())

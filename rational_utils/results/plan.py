@@ -32,6 +32,7 @@ ITEM = 0.07  # what a token costs that is written, in benchmark items of `quick`
 # What an item of these tasks costs, and the examples before all items once, in items of `quick` (about 40 tokens). MC2's choices hold MC1's.
 ITEMS = {"truthfulqa_mc1": 1.6, "truthfulqa_mc2": 0.5, "toxigen": 0.6, "arc_challenge": 1.5, "hellaswag": 2.4, "mmlu": 3.0, "winogrande": 1.0, "gsm8k": 10.0}
 TWO_REFERENCES = 12  # what the two reference answers to a question of MT-Bench cost
+CATEGORIES = {"coconot": 5, "coconot_contrast": 3, "xstest_safe": 1, "xstest_unsafe": 1}
 EXAMPLES = {"arc_challenge": 26, "hellaswag": 15, "mmlu": 690, "winogrande": 3, "gsm8k": 18}
 LAYER = {  # SmolLM2-135M's shapes: the processor is timed on what it will do
     "hidden_size": 576, "intermediate_size": 1536, "num_attention_heads": 9, "num_key_value_heads": 3, "num_hidden_layers": 1, "vocab_size": 8,
@@ -64,7 +65,7 @@ def _like(stage: str, method: str, published: pd.Index) -> tuple[str, str]:
         return stage, method
     if stage.startswith("03b"):
         return "03_lora_finetuning", "rational"
-    return stage, "rational" if methods.reasons(method) else "base"
+    return "04_attack_evaluation" if stage.startswith("05b") else stage, "rational" if methods.reasons(method) else "base"
 
 
 def _published() -> Path:
@@ -97,11 +98,12 @@ def amounts(study: Study) -> dict[str, float]:
 
 def _stages(study: Study) -> list[tuple[str, str, str, int]]:
     """(stage, model, method, seed) in the order in which they run."""
-    trained, evaluated = study.trained(), study.evaluated()
+    trained, evaluated, benchmarked = study.trained(), study.evaluated(), study.benchmarked()
     return [
         ("01_data_curation", study.profile.model, "all", 0), *(("02_rationale_generation", model, "all", 0) for model in study.models()),
         *((study.training_stage(run.method), *run) for run in trained),
-        *(("04_attack_evaluation", *run) for run in evaluated), *(("05_benchmark_evaluation", *run) for run in evaluated),
+        *(("04_attack_evaluation", *run) for run in evaluated), *(("05_benchmark_evaluation", *run) for run in benchmarked),
+        *(("05b_noncompliance", *run) for run in benchmarked if study.profile.noncompliance),
     ]  # fmt: skip
 
 
@@ -123,7 +125,9 @@ def _amount(stage: str, method: str, profile: Profile) -> float:
         return (plain + opening * openings + (1 - opening) * reasoned) * profile.training.epochs
     if stage.startswith("04"):
         asked = (prompts.test_harmful + prompts.test_harmful_held_out) * len(attacks.names) + prompts.test_sensitive + prompts.test_sensitive_new + prompts.test_plain
-        return asked * (attacks.answer_tokens + attacks.rationale_tokens * methods.reasons(method))
+        return asked * _tokens_of_an_answer(profile, method)
+    if stage.startswith("05b"):
+        return sum(CATEGORIES[name] * count for name, count in profile.noncompliance.items()) * _tokens_of_an_answer(profile, method)
     if stage.startswith("05"):
         wanted, as_trained = profile.instructions, sum(profile.as_trained.values())
         scored = sum(ITEMS.get(task, 1) * count + EXAMPLES.get(task, 0) for task, count in profile.benchmarks.items()) + 2 * as_trained
@@ -131,6 +135,10 @@ def _amount(stage: str, method: str, profile: Profile) -> float:
         reasoned = (wanted.prompts + as_trained + 2 * profile.mt_bench) * wanted.rationale_tokens * methods.reasons(method)
         return scored + ITEM * (wanted.prompts * wanted.answer_tokens + reasoned)
     return 1
+
+
+def _tokens_of_an_answer(profile: Profile, method: str) -> int:
+    return profile.attacks.answer_tokens + profile.attacks.rationale_tokens * methods.reasons(method)
 
 
 def processor() -> str:

@@ -14,18 +14,19 @@ from ..study import stages
 from ..study.errors import StudyError
 from ..study.markdown import to_markdown
 from ..study.settings import ROOT, Study
-from . import claims, display, families, plan, tables
+from . import adding, claims, display, families, plan, tables
 from .names import method_title
 from .statistics import pooled_asr
 
-SHOWN_METHOD = "rational"
+SHOWN_METHOD, SHOWN_PROFILE = "rational", "cpu"  # whose notebook, and whose figures, stand for all
+FIGURES, README = ROOT / "figures", ROOT / "README.md"
 
 
-def publish(study: Study) -> None:
-    """Publish a finished run.
+def publish(study: Study, beside: bool = False) -> None:
+    """Publish a finished run, in the place of what its profile has published, or `beside` it (see `adding`).
 
     Raises:
-        StudyError: the run is not finished, is a validation, or is the smoke profile, whose numbers are noise.
+        StudyError: the run is not finished, is a validation, or is the smoke profile, whose numbers are noise; or it cannot stand beside what is published.
     """
     if study.profile.name == "smoke":
         raise StudyError("publish: the smoke profile's numbers are noise; publish another profile")
@@ -33,14 +34,30 @@ def publish(study: Study) -> None:
         raise StudyError("publish: these attacks were on validation questions; publish a run with attacks.split=test")
     if not (study.stamp("tables").exists() and study.stamp("07_figures").exists()):
         raise StudyError(f"publish: the run is not finished; run `make reproduce PROFILE={study.profile.name}` first")
-    _copy(study.results, study.published_results)
-    (study.published_results / plan.MACHINE).write_text(json.dumps(machine(study)) + "\n")
-    _copy(study.figures, ROOT / "figures")
+    folder = study.published_results
+    made_on = machine(study)
+    if beside:
+        before = json.loads((folder / plan.MACHINE).read_text()) if (folder / plan.MACHINE).exists() else {}
+        adding.check(study, before)
+        adding.add(study.results, folder)
+        made_on = before | {"amounts": before["amounts"] | made_on["amounts"]}
+    else:
+        _copy(study.results, folder)
+    (folder / plan.MACHINE).write_text(json.dumps(made_on) + "\n")
+    if beside:
+        stages.run("07_figures", {"profile": study.profile.name, "overrides": list(study.overrides), "results_from": "published"})
+    _copy(study.figures, FIGURES if study.profile.name == SHOWN_PROFILE else FIGURES / study.profile.name)
     for notebook in sorted(stages.NOTEBOOKS.glob("*.ipynb")):
         for executed in _executed(study, notebook.stem):
             _take_outputs(notebook, executed)
     name = study.profile.name
-    display.update_readme(ROOT / "README.md", {f"results-{name}": results_block(study), f"cost-{name}": cost_block(study), f"claims-{name}": claims_block(study)})
+    display.update_readme(README, _with_a_place({f"results-{name}": results_block(folder, name), f"cost-{name}": cost_block(folder, name), f"claims-{name}": claims_block(folder)}))
+
+
+def _with_a_place(blocks: dict[str, str]) -> dict[str, str]:
+    """Those that the README has markers for."""
+    text = README.read_text(encoding="utf-8")
+    return {name: block for name, block in blocks.items() if f"<!-- {name}:begin -->" in text}
 
 
 def _copy(source, target) -> None:
@@ -71,9 +88,9 @@ def _take_outputs(notebook, executed) -> None:
     nbformat.write(source, notebook)
 
 
-def results_block(study: Study) -> str:
-    """Pooled attack success and over-refusal by method, as Markdown."""
-    verdicts = pd.read_parquet(study.results / "verdicts.parquet")
+def results_block(folder: Path, profile: str) -> str:
+    """Pooled attack success and over-refusal by method, as Markdown; of the result tables in the folder."""
+    verdicts = pd.read_parquet(folder / "verdicts.parquet")
     rows = []
     several = verdicts["model"].nunique() > 1
     for (model, method), answers in verdicts.groupby(["model", "method"], sort=False):
@@ -91,8 +108,8 @@ def results_block(study: Study) -> str:
             "benign answered": f"{(benign['verdict'] == 'compliance').mean():.1%}",
             "reference, nats a token": f"{benign['reference_nll'].mean():.2f}",
         })  # fmt: skip
-    models = " and ".join(f"`{model}`" for model in study.models())
-    about = f"Profile `{study.profile.name}`, {models}, seed {study.profile.seeds[0]}; 95 % intervals by bootstrap over questions."
+    models = " and ".join(f"`{model}`" for model in verdicts["model"].unique())
+    about = f"Profile `{profile}`, {models}, seed {verdicts['seed'].min()}; 95 % intervals by bootstrap over questions."
     return f"{about}\n\n{to_markdown(pd.DataFrame(rows))}"
 
 
@@ -104,9 +121,9 @@ def _by_origin(harmful: pd.DataFrame) -> dict[str, str]:
     return {origin: f"{rate:.1%}" for origin, rate in rates.items()}
 
 
-def claims_block(study: Study) -> str:
+def claims_block(folder: Path) -> str:
     """The claims and what became of them, as Markdown: differences in percentage points, and rates in per cent."""
-    found = tables.read(study.results, "claims")
+    found = tables.read(folder, "claims")
     rates = {claim.claim for claim in claims.read() if claim.expected == "at least"}
     interval = [_interval(row, "" if row.claim in rates else "+") if pd.notna(row.effect) else "" for row in found.itertuples()]
     holm = ["" if pd.isna(p) else "< .001" if p < 0.001 else f"{p:.3f}" for p in found["p_holm"]]
@@ -128,7 +145,7 @@ def machine(study: Study) -> dict:
     return {
         "layer_tokens_per_second": round(plan.speed(study.profile.dtype)), "processor": plan.processor(),
         "fixed_seconds": round((sum(durations) - stages_table["seconds"].sum()) / len(durations), 2),
-        "amounts": plan.amounts(study),
+        "amounts": plan.amounts(study), "settings": adding.settings_of(study),
     }  # fmt: skip
 
 
@@ -136,12 +153,12 @@ def _papermill(study: Study) -> list[tuple[str, dict]]:
     return [(path.stem, nbformat.read(path, as_version=4).metadata["papermill"]) for path in study.notebooks.glob("*.ipynb")]
 
 
-def cost_block(study: Study) -> str:
-    """Measured time and memory of the run's notebooks, in one sentence."""
-    executed = _papermill(study)
-    minutes = sum(run["duration"] for _, run in executed) / 60
-    memory = tables.read(study.results, "stages")["peak_mb"].max() / 1000
+def cost_block(folder: Path, profile: str) -> str:
+    """Measured time and memory of the published run's notebooks but the one that draws, in one sentence."""
+    ran = tables.read(folder, "stages").query("not stage.str.startswith('07')")
+    starting = json.loads((folder / plan.MACHINE).read_text())["fixed_seconds"]
+    minutes, memory = (ran["seconds"].sum() + starting * len(ran)) / 60, ran["peak_mb"].max() / 1000
     return (
-        f"The {len(executed)} notebooks of the published `{study.profile.name}` run took {minutes:.0f} minutes on {os.cpu_count()} CPU cores, without making the "
+        f"The {len(ran)} notebooks behind the published figures of `{profile}` took {minutes:.0f} minutes on {os.cpu_count()} CPU cores, without making the "
         f"environment; the largest needed {memory:.1f} GB of memory."
     )

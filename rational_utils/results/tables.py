@@ -48,7 +48,7 @@ Rule = tuple[str, str, Callable[[pd.DataFrame], pd.Series]]  # the column to nam
 
 def _around(value: str) -> Rule:
     return value, "does not lie between low and high", lambda frame: (
-        frame["low"].le(frame[value] + ROUNDING) & frame[value].le(frame["high"] + ROUNDING))
+        frame[value].isna() | (frame["low"].le(frame[value] + ROUNDING) & frame[value].le(frame["high"] + ROUNDING)))
 
 
 def _share(rate: str, count: str) -> Rule:
@@ -105,6 +105,9 @@ SCHEMAS = {
     "examples": _schema(
         **_run(), prompt_id=_text(), query=_text(), rationale=_text(nullable=True), final=_text(nullable=True),
         verdict=_text(), judge=_text()),
+    "coconot": _schema(
+        **_run(), category=_text(), judge=_text(), n=_whole(1), unacceptable=_rate(nullable=True), low=_rate(nullable=True), high=_rate(nullable=True),
+        set=_text(), neither=_whole()),
     "losses": _schema(
         **_run(), attack=_text(), question_id=_text(), step=_whole(1), loss=_number(0), best=_number(0)),
     "rationales": _schema(model=_text(), label=_text(), outcome=_text(), reason=_text(nullable=True), n=_whole()),
@@ -121,6 +124,7 @@ RULES: dict[str, list[Rule]] = {
     "comparisons": [_around("difference"), _once("model", "first", "second", "population")],
     "paper_recomputed": [_share("rate", "successes"), _around("rate"), _once("table", "model", "method", "attack")],
     "judge_agreement": [_ordered()],
+    "coconot": [_around("unacceptable"), _once(*RUN, "set", "category", "judge")],
     "losses": [("best", "is above loss", lambda frame: frame["best"].le(frame["loss"] + ROUNDING)), _once(*RUN, "attack", "question_id", "step")],
 }
 

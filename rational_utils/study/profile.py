@@ -187,9 +187,11 @@ class Instructions(_Section):
 class Profile(_Section):
     """One setting of every dial; see the YAML files in `profiles/`. `repeats` are further seeds of single methods; `also` are
     further models, each with its methods, under the first seed. `shards` is in how many jobs a method is attacked. `data` comes from the committed fixtures, from
-    wheels, or from wheels and public URLs ("web"). `benchmarks` are tasks with their numbers of items; `as_trained` are those of them that are also asked in the chat
+    wheels, or from wheels and public URLs ("web"). `benchmarks` are tasks with their numbers of items; `benchmarked` are the methods that take them (and the sets of
+    `noncompliance`), all if none is named; `as_trained` are those of the tasks that are also asked in the chat
     template, behind the method's own rationale (of `instructions.rationale_tokens`), with how many items; `mt_bench` is of how many of MT-Bench's
-    questions the reference answers are scored (their first `attacks.reference_tokens`)."""
+    questions the reference answers are scored (their first `attacks.reference_tokens`); `noncompliance` is how many prompts of each category of CoCoNot's and
+    XSTest's sets are asked."""
 
     name: str
     about: str
@@ -209,8 +211,10 @@ class Profile(_Section):
     attacks: Attacks
     rewriter: Rewriter | None = None
     benchmarks: dict[str, Positive]
+    benchmarked: tuple[Method, ...] = ()
     as_trained: dict[str, Positive] = {}
     mt_bench: Count = 0
+    noncompliance: dict[Literal["coconot", "coconot_contrast", "xstest_safe", "xstest_unsafe"], Positive] = {}
     instructions: Instructions
 
     @field_validator("methods")
@@ -248,6 +252,12 @@ class Profile(_Section):
             raise ValueError("attacks.judge is llm, but the section attacks.llm_judge is missing; add it or name another judge")
         if wanted and wanted.problem():
             raise ValueError(f"attacks.llm_judge: {wanted.problem()}")
+        return self
+
+    @model_validator(mode="after")
+    def _benchmarked_are_methods(self):
+        if self.benchmarked and not {*self.benchmarked} & {*self.methods}:
+            raise ValueError(f"benchmarked names {', '.join(self.benchmarked)}, but methods has none of them; name one of {', '.join(self.methods)}")
         return self
 
     @model_validator(mode="after")

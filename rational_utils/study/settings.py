@@ -28,7 +28,7 @@ SHARED = ("01_data_curation", "tables", "07_figures")  # stages that are the sam
 
 
 class Run(NamedTuple):
-    """A model as a method makes it: what is trained, attacked and benchmarked."""
+    """A model as a method makes it: what is trained and evaluated."""
 
     model: str
     method: str
@@ -142,6 +142,9 @@ class Study:
     def benchmark_items(self, method: str, seed: int) -> Path:
         return self.runs / "benchmark_items" / self.profile.model / f"{method}-s{seed}.parquet"
 
+    def noncompliance_items(self, method: str, seed: int) -> Path:
+        return self.runs / "noncompliance_items" / self.profile.model / f"{method}-s{seed}.parquet"
+
     def part(self, table: str, method: str = "all", seed: int = 0) -> Path:
         """One stage's rows of a result table; `results` gathers them."""
         return self.runs / "parts" / table / f"{self.profile.model}-{method}-s{seed}.csv"
@@ -192,11 +195,15 @@ class Study:
         return [run for run in self.evaluated() if run.method != "base"]
 
     def evaluated(self) -> list[Run]:
-        """Everything that is attacked and benchmarked; a base model has seed 0 alone."""
+        """Everything that is attacked; a base model has seed 0 alone."""
         profile = self.profile
         first = [Run(profile.model, method, seed) for method in profile.methods for seed in self._seeds(method)]
         further = [Run(model, method, seed) for model, chosen in profile.also.items() for method in chosen for seed in self._seeds(method)[:1]]
         return list(dict.fromkeys(first + further))
+
+    def benchmarked(self) -> list[Run]:
+        """What of it takes the benchmarks too."""
+        return [run for run in self.evaluated() if not self.profile.benchmarked or run.method in self.profile.benchmarked]
 
     def _seeds(self, method: str) -> list[int]:
         return [0] if method == "base" else list(dict.fromkeys([*self.profile.seeds, *self.profile.repeats.get(method, ())]))

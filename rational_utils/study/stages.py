@@ -20,7 +20,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from pydantic import ConfigDict, ValidationError, create_model
 
 from . import settings, shards
@@ -39,12 +38,16 @@ KERNEL_ENVIRONMENT = {  # quiet, offline; and the C library keeps memory that it
 
 def parameters(notebook: Path) -> dict[str, tuple[Any, Any]]:
     """{name: (type, default)} of a notebook's tagged `parameters` cell, where each line reads `name: type = value`."""
-    cells = nbformat.read(notebook, as_version=4).cells
-    tagged = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+    tagged = [cell for cell in _cells(notebook) if "parameters" in cell["metadata"].get("tags", [])]
     if len(tagged) != 1:
         raise StudyError(f"{notebook.name}: has {len(tagged)} cells tagged `parameters`, needs one")
-    lines = [line for line in ast.parse(tagged[0].source).body if isinstance(line, ast.AnnAssign)]
+    lines = [line for line in ast.parse("".join(tagged[0]["source"])).body if isinstance(line, ast.AnnAssign)]
     return dict(_parameter(notebook, line) for line in lines)
+
+
+def _cells(notebook: Path) -> list[dict]:
+    """As they stand in the file: nbformat's checks take seconds to import, in every kernel."""
+    return json.loads(notebook.read_text(encoding="utf-8"))["cells"]
 
 
 def _parameter(notebook: Path, line: ast.AnnAssign) -> tuple[str, tuple[Any, Any]]:
@@ -71,7 +74,7 @@ def checked(name: str, given: dict[str, Any]) -> dict[str, Any]:
         allowed = ", ".join(f"{key}: {getattr(kind, '__name__', kind)}" for key, (kind, _) in declared.items())
         raise StudyError(f"{name}: {settings.one_line(error)} (parameters: {allowed})") from None
     study = settings.load(complete["profile"], complete.get("overrides", []))
-    runs = [run for run in study.evaluated() if run.model == study.profile.model]
+    runs = [run for run in (study.benchmarked() if name.startswith("05") else study.evaluated()) if run.model == study.profile.model]
     if name.startswith("03"):
         runs = [run for run in runs if run.method != "base" and name == study.training_stage(run.method)]
     _check_choice(name, "method", complete, tuple(dict.fromkeys(run.method for run in runs)))
@@ -195,8 +198,7 @@ def bring(study: Study, stage: str, method: str = "all", seed: int = 0) -> None:
 
 def code_fingerprint(name: str, *rooms: str) -> str:
     """Changes when a code cell of the notebook changes (not its text or outputs), or a file of the rooms it uses, code, YAML or JSON."""
-    cells = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4).cells
-    code = [cell.source for cell in cells if cell.cell_type == "code"]
+    code = ["".join(cell["source"]) for cell in _cells(NOTEBOOKS / f"{name}.ipynb") if cell["cell_type"] == "code"]
     package = ROOT / "rational_utils"
     files = [file for room in rooms for file in (_texts(package / room) if (package / room).is_dir() else [package / f"{room}.py"])]
     return settings.digest("\n".join([*code, *(file.read_text() for file in files)]))

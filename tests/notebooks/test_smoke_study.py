@@ -59,9 +59,10 @@ def test_a_recipe_is_validated_apart_from_the_test(study, runs):
 
 def test_every_stage_left_an_executed_notebook(study):
     names = {path.stem for path in study.notebooks.glob("*.ipynb")}
-    evaluations = {f"{name}.{model}.{method}-s0" for name in ("04_attack_evaluation", "05_benchmark_evaluation") for model, method, _ in study.evaluated()}
+    evaluations = {f"04_attack_evaluation.{model}.{method}-s0" for model, method, _ in study.evaluated()}
+    evaluations |= {f"{name}.{model}.{method}-s0" for name in ("05_benchmark_evaluation", "05b_noncompliance") for model, method, _ in study.benchmarked()}
     trainings = {f"{study.training_stage(method)}.{model}.{method}-s0" for model, method, _ in study.trained()}
-    assert len(evaluations) == 12 and len(trainings) == 4
+    assert len(evaluations) == 6 + 4 + 4 and len(trainings) == 4
     assert names == evaluations | trainings | {"01_data_curation", "02_rationale_generation.tiny", "02_rationale_generation.tiny-gemma", "07_figures"}
 
 
@@ -97,6 +98,13 @@ def test_benchmarks_have_the_profile_s_items(study):
     assert set(benchmarks["mode"]) == {"by_likelihood", "as_trained"}
 
 
+def test_noncompliance_has_the_profile_s_sets(study):
+    rates = tables.read(study.results, "coconot")
+    assert set(rates["set"]) == set(study.profile.noncompliance) and len(rates.groupby(["model", "method"])) == len(study.benchmarked())
+    items = pd.read_parquet(study.results / "items.parquet")
+    assert (items[items["task"].isin(rates["set"])].groupby("task").size() == rates.groupby("set")["n"].sum()).all()
+
+
 def test_every_training_prompt_is_accounted_for(study):
     rationales = tables.read(study.results, "rationales")
     wanted = study.profile.prompts
@@ -107,7 +115,7 @@ def test_every_training_prompt_is_accounted_for(study):
 
 def test_stage_table_has_a_row_a_stage(study):
     stages = tables.read(study.results, "stages")
-    assert len(stages) == 1 + 2 + 4 + 6 + 6 and (stages["peak_mb"] > 0).all()
+    assert len(stages) == 1 + 2 + 4 + 6 + 4 + 4 and (stages["peak_mb"] > 0).all()
 
 
 def test_no_text_of_a_response_is_in_the_result_tables(study):
@@ -141,7 +149,7 @@ def test_what_depends_on_a_stage_that_ran_by_itself_runs_afterwards(study, runs)
     made = reproduce(runs, "--set", *CHANGED)
     assert made.returncode == 0, made.stderr[-2000:]
     again = {path.name for path, then in before.items() if path.stat().st_mtime_ns != then}
-    assert again == {"04_attack_evaluation.tiny.rational-s0", "05_benchmark_evaluation.tiny.rational-s0", "tables.all-s0", "07_figures.all-s0"}
+    assert again == {"04_attack_evaluation.tiny.rational-s0", "05_benchmark_evaluation.tiny.rational-s0", "05b_noncompliance.tiny.rational-s0", "tables.all-s0", "07_figures.all-s0"}
 
 
 def test_figures_are_drawn_of_the_methods_there_are(study, runs):

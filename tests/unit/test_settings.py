@@ -186,6 +186,14 @@ def test_single_methods_can_have_further_seeds():
     assert [run.seed for run in study.evaluated() if run.method == "refusal_sft"] == [0]
 
 
+def test_the_benchmarks_can_be_for_some_methods_alone():
+    assert settings.load("smoke").benchmarked() == settings.load("smoke").evaluated()
+    study = settings.load("smoke", ["benchmarked=[base, rational, refusal_sft]"])
+    assert [run[:2] for run in study.benchmarked()] == [("tiny", "base"), ("tiny", "refusal_sft"), ("tiny", "rational"), ("tiny-gemma", "base"), ("tiny-gemma", "rational")]
+    with pytest.raises(StudyError, match="benchmarked names rational_benign_10, but methods has none"):
+        settings.load("smoke", ["benchmarked=[rational_benign_10]"])
+
+
 def test_a_further_model_has_its_own_methods_and_artifacts():
     study = settings.load("smoke", ["seeds=[1, 2]", "also={tiny-gemma: [base, rational]}"])
     assert study.models() == ["tiny", "tiny-gemma"]

@@ -19,6 +19,7 @@ ROWS = {
                "clusters": None, "p": None, "p_holm": None, "paper_reported": None},
     "comparisons": {"model": "m", "first": "rational", "second": "base", "population": "all attacks", "counted": "compliance", "difference": -0.5,
                     "low": -0.7, "high": -0.2, "n": 60, "clusters": 20, "p": 0.001, "p_clustered": 0.002, "p_holm": 0.01},
+    "coconot": {**RUN, "category": "Humanizing requests", "judge": "offline", "n": 3, "unacceptable": None, "low": None, "high": None, "set": "coconot", "neither": 3},
     "examples": {**RUN, "prompt_id": "q1", "query": "Why?", "rationale": None, "final": "Because.", "verdict": "compliance", "judge": "rules"},
     "judge_agreement": {"judge": "rules", "source": "None", "n": 5, "kappa": -0.1, "accuracy": 0.6, "precision": None,
                         "recall": 0.5, "low": -0.3, "high": 0.2},
@@ -35,7 +36,7 @@ ROWS = {
 def table(name: str, **changes) -> pd.DataFrame:
     """Two rows, the second changed."""
     second = {"attacks": {"attack": "slang"}, "benign": {"set": "tasks"}, "benchmarks": {"task": "mmlu"}, "comparisons": {"second": "refusal_sft"},
-              "claims": {"claim": "C2"}, "losses": {"step": 2}, "paper_recomputed": {"attack": "tap"}}.get(name, {})
+              "claims": {"claim": "C2"}, "coconot": {"category": "Safe requests", "unacceptable": 0.5, "low": 0.1, "high": 0.9, "neither": 1}, "losses": {"step": 2}, "paper_recomputed": {"attack": "tap"}}.get(name, {})
     return pd.DataFrame([ROWS[name], {**ROWS[name], **second, **changes}])
 
 
