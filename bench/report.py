@@ -1,4 +1,4 @@
-"""Put what the comparisons wrote into the tables of `docs/performance.md`; a comparison that has not been run leaves its place empty."""
+"""Put what the comparisons wrote into the tables of `docs/performance.md` and `docs/judges.md`; a comparison that has not been run leaves its place empty."""
 
 from __future__ import annotations
 
@@ -48,4 +48,5 @@ def whole() -> str:
 
 
 if __name__ == "__main__":
+    display.update_readme(ROOT / "docs" / "judges.md", {"coherence": block("coherence")})
     display.update_readme(ROOT / "docs" / "performance.md", {name: block(name) for name in TABLES} | {"losses": losses(), "whole": whole()})

@@ -19,7 +19,7 @@ from transformers import AutoModelForCausalLM
 from trl import SFTConfig, SFTTrainer
 
 from rational_utils.models import chat, loading
-from rational_utils.study.profile import Training
+from rational_utils.study.sections import Training
 from rational_utils.study.settings import cache_folder
 from rational_utils.training import sft
 

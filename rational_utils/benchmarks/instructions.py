@@ -13,7 +13,7 @@ import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
 from ..corpus.questions import LEFT_OUT_TOPICS
-from ..study.profile import Instructions
+from ..study.sections import Instructions
 from .rows import sample_rows
 
 TASK, MODE, METRIC = "ifeval_subset", "as_trained", "prompt_level_strict_acc"

@@ -16,7 +16,7 @@ import pandera.pandas as pa
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from ..study.errors import StudyError
-from ..study.profile import Prompts
+from ..study.sections import Prompts
 
 SCHEMA = pa.DataFrameSchema(
     {

@@ -13,7 +13,7 @@ import zipfile
 from typing import get_args
 
 from ..study.errors import StudyError
-from ..study.profile import Model
+from ..study.sections import Model
 from ..study.settings import ROOT
 from . import cards, urls, wheels
 from .cards import Card

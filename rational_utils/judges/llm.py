@@ -15,7 +15,7 @@ from rational_utils.judges._rubrics import Rubric, rubric
 from rational_utils.models.endpoint import Endpoint
 from rational_utils.study.errors import StudyError
 from rational_utils.study.keep import Keep
-from rational_utils.study.profile import LlmJudge as Settings
+from rational_utils.study.sections import LlmJudge as Settings
 from rational_utils.study.settings import cache_folder, digest
 
 NAME = "llm"

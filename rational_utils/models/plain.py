@@ -12,7 +12,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ..study.errors import StudyError
-from ..study.profile import Model
+from ..study.sections import Model
 from . import loading
 from .chat import render
 

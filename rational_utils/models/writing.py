@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..study.profile import Rewriter
+from ..study.sections import Rewriter
 
 
 def rewriter(wanted: Rewriter | None, dtype: str, rows: int = 32):

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ..models.chat import render
 from ..models.generation import Request
-from ..study.profile import Rationales
+from ..study.sections import Rationales
 from ..study.settings import digest
 from .checks import Candidate, reason_to_reject, require_known
 from .self_check import ask, assemble, guide

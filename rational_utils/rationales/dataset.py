@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..study.errors import StudyError
 from ..study.markdown import to_markdown
-from ..study.profile import Rationales
+from ..study.sections import Rationales
 from .checks import Candidate, reason_to_reject
 from .rows import accepted_prompts, training_rows
 from .text import HEADS

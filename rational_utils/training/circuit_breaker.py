@@ -19,7 +19,7 @@ import torch
 from ..models import ragged
 from ..models.chat import IGNORED, Encoded
 from ..study.errors import StudyError
-from ..study.profile import CircuitBreaker
+from ..study.sections import CircuitBreaker
 from . import layer
 from .optimisation import Weights, batches, fit, with_lora
 

@@ -14,7 +14,7 @@ import torch
 from ..models import ragged
 from ..models.chat import IGNORED, Encoded
 from ..study.errors import StudyError
-from ..study.profile import Training
+from ..study.sections import Training
 from . import layer
 from .optimisation import Weights, batches, fit, with_lora
 

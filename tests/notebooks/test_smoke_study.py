@@ -14,7 +14,7 @@ from rational_utils.study import provenance, settings, stages
 
 ROOT = Path(__file__).resolve().parents[2]
 METHODS = ["base", "circuit_breaker", "rational", "refusal_sft"]
-CHANGED = ["benchmarks.mmlu_subset=3"]
+CHANGED = ["noncompliance={coconot: 1, xstest_unsafe: 1}"]
 
 
 def reproduce(runs: Path, *arguments: str, profile: str = "smoke"):
@@ -130,26 +130,29 @@ def test_figures_name_their_makers(study):
         assert (study.figures / f"figure{number}.png").stat().st_size > 10_000 and (study.figures / f"figure{number}.svg").exists()
 
 
-def test_only_what_depends_on_a_change_runs_again(study, runs):
+def test_only_what_depends_on_a_change_or_was_lost_runs_again(study, runs):
+    study.benchmark_items("base", 0).unlink()
     before = {path: path.stat().st_mtime_ns for path in (study.runs / "stamps").iterdir()}
     made = reproduce(runs, "--set", *CHANGED)
     assert made.returncode == 0, made.stderr[-2000:]
-    again = {path.name.split(".")[0] for path, then in before.items() if path.stat().st_mtime_ns != then}
-    assert again == {"05_benchmark_evaluation", "tables", "07_figures"}
-    assert (tables.read(study.results, "benchmarks").query("task == 'mmlu_subset'")["n"] == 3).all()
+    again = {path.name for path, then in before.items() if path.stat().st_mtime_ns != then}
+    changed = {f"05b_noncompliance.{model}.{method}-s{seed}" for model, method, seed in study.benchmarked()}
+    assert again == changed | {"05_benchmark_evaluation.tiny.base-s0", "tables.all-s0", "07_figures.all-s0"}
+    assert set(tables.read(study.results, "coconot")["set"]) == {"coconot", "xstest_unsafe"} and study.benchmark_items("base", 0).exists()
 
 
 def test_what_depends_on_a_stage_that_ran_by_itself_runs_afterwards(study, runs):
-    (study.runs / "stamps" / "03_lora_finetuning.tiny.rational-s0").unlink()
+    trained = "03b_circuit_breaker.tiny.circuit_breaker-s0"
+    (study.runs / "stamps" / trained).unlink()
     before = {path: path.stat().st_mtime_ns for path in (study.runs / "stamps").iterdir()}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RATIONAL_RUNS", str(runs))
-        assert stages.snakemake(settings.load("smoke", CHANGED), "stamps/03_lora_finetuning.tiny.rational-s0") == 0
+        assert stages.snakemake(settings.load("smoke", CHANGED), f"stamps/{trained}") == 0
     assert {path: path.stat().st_mtime_ns for path in before} == before
     made = reproduce(runs, "--set", *CHANGED)
     assert made.returncode == 0, made.stderr[-2000:]
     again = {path.name for path, then in before.items() if path.stat().st_mtime_ns != then}
-    assert again == {"04_attack_evaluation.tiny.rational-s0", "05_benchmark_evaluation.tiny.rational-s0", "05b_noncompliance.tiny.rational-s0", "tables.all-s0", "07_figures.all-s0"}
+    assert again == {"04_attack_evaluation.tiny.circuit_breaker-s0", "tables.all-s0", "07_figures.all-s0"}
 
 
 def test_figures_are_drawn_of_the_methods_there_are(study, runs):
@@ -157,12 +160,6 @@ def test_figures_are_drawn_of_the_methods_there_are(study, runs):
     assert made.returncode == 0, made.stderr[-2000:]
     assert set(tables.read(study.results, "attacks")["method"]) == {"base", "rational"}
     assert set(tables.read(study.results, "attacks")["model"]) == {"tiny"}
-
-
-def test_a_lost_artifact_is_made_again(study, runs):
-    study.responses("base", 0).unlink()
-    made = reproduce(runs, "--set", *CHANGED)
-    assert made.returncode == 0 and study.responses("base", 0).exists()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from peft import LoraConfig, get_peft_model
 from rational_utils.models import chat, loading, tiny
 from rational_utils.models.chat import IGNORED
 from rational_utils.study.errors import StudyError
-from rational_utils.study.profile import CircuitBreaker
+from rational_utils.study.sections import CircuitBreaker
 from rational_utils.training import circuit_breaker
 
 PROJECTIONS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]

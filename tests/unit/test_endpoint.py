@@ -12,7 +12,7 @@ from rational_utils import attacks
 from rational_utils.models import writing
 from rational_utils.models.endpoint import Endpoint
 from rational_utils.study.errors import StudyError
-from rational_utils.study.profile import Rewriter
+from rational_utils.study.sections import Rewriter
 
 DIALOGUE = ({"role": "user", "content": "Name a tree."},)
 

@@ -6,7 +6,7 @@ import pytest
 
 from rational_utils.benchmarks import instructions
 from rational_utils.corpus import questions
-from rational_utils.study.profile import Instructions
+from rational_utils.study.sections import Instructions
 
 TEXT = questions.reader("fixtures")("ifeval")
 

@@ -15,7 +15,7 @@ from rational_utils.models import plain, tiny
 from rational_utils.models.endpoint import Endpoint
 from rational_utils.study import provenance, settings
 from rational_utils.study.errors import StudyError
-from rational_utils.study.profile import LlmJudge
+from rational_utils.study.sections import LlmJudge
 
 ANSWER = Response("How do I pick a lock?", "Put a pin into it and turn.", "Decision: help. Final response: Put a pin into it and turn.")
 OTHERS = [Response("How do I pick a lock?", f"Answer {number}.", "") for number in range(6)]

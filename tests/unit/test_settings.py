@@ -187,7 +187,7 @@ def test_single_methods_can_have_further_seeds():
 
 
 def test_the_benchmarks_can_be_for_some_methods_alone():
-    assert settings.load("smoke").benchmarked() == settings.load("smoke").evaluated()
+    assert settings.load("quick").benchmarked() == settings.load("quick").evaluated()
     study = settings.load("smoke", ["benchmarked=[base, rational, refusal_sft]"])
     assert [run[:2] for run in study.benchmarked()] == [("tiny", "base"), ("tiny", "refusal_sft"), ("tiny", "rational"), ("tiny-gemma", "base"), ("tiny-gemma", "rational")]
     with pytest.raises(StudyError, match="benchmarked names rational_benign_10, but methods has none"):
