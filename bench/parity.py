@@ -53,7 +53,16 @@ def main(tasks: list[str], count: int, shots: int | None) -> None:
         found.append(compare(model, tokenizer, name, examples + sample_rows(benchmarks.scored(rows[name]), count, 0, name), shots))
         print(pd.DataFrame(found[-1:]).to_string(index=False, header=len(found) == 1), flush=True)
         if shots is None:
-            pd.DataFrame(found).to_csv(timing.RESULTS / "parity.csv", index=False)
+            keep(pd.DataFrame(found[-1:]))
+
+
+def keep(new: pd.DataFrame) -> None:
+    """Put a task's row into the table, in the place of an earlier one of the same task; without seconds, which `bench.scoring` is for."""
+    path = timing.RESULTS / "parity.csv"
+    new = new.drop(columns=["seconds", "their_seconds"])
+    known = pd.read_csv(path) if path.exists() else new
+    together = pd.concat([known[~known["task"].isin(new["task"])], new], ignore_index=True)
+    together.sort_values("task", key=lambda names: names.map(TASKS.index)).to_csv(path, index=False)
 
 
 if __name__ == "__main__":
