@@ -34,24 +34,36 @@ def publish(study: Study, beside: bool = False) -> None:
         raise StudyError("publish: these attacks were on validation questions; publish a run with attacks.split=test")
     if not (study.stamp("tables").exists() and study.stamp("07_figures").exists()):
         raise StudyError(f"publish: the run is not finished; run `make reproduce PROFILE={study.profile.name}` first")
-    folder = study.published_results
-    made_on = machine(study)
-    if beside:
-        before = json.loads((folder / plan.MACHINE).read_text()) if (folder / plan.MACHINE).exists() else {}
-        adding.check(study, before)
-        adding.add(study.results, folder)
-        made_on = before | {"amounts": before["amounts"] | made_on["amounts"]}
-    else:
-        _copy(study.results, folder)
-    (folder / plan.MACHINE).write_text(json.dumps(made_on) + "\n")
-    if beside:
-        stages.run("07_figures", {"profile": study.profile.name, "overrides": list(study.overrides), "results_from": "published"})
+    _publish_beside(study) if beside else _publish_whole(study)
     _copy(study.figures, FIGURES if study.profile.name == SHOWN_PROFILE else FIGURES / study.profile.name)
+    folder, name = study.published_results, study.profile.name
+    display.update_readme(README, _with_a_place({f"results-{name}": results_block(folder, name), f"cost-{name}": cost_block(folder, name), f"claims-{name}": claims_block(folder)}))
+
+
+def _publish_whole(study: Study) -> None:
+    """Tables, none of an earlier run left among them, and the outputs of all notebooks."""
+    for table in study.published_results.glob("*.csv"):
+        table.unlink()
+    _copy(study.results, study.published_results)
+    _write_machine(study, machine(study))
     for notebook in sorted(stages.NOTEBOOKS.glob("*.ipynb")):
         for executed in _executed(study, notebook.stem):
             _take_outputs(notebook, executed)
-    name = study.profile.name
-    display.update_readme(README, _with_a_place({f"results-{name}": results_block(folder, name), f"cost-{name}": cost_block(folder, name), f"claims-{name}": claims_block(folder)}))
+
+
+def _publish_beside(study: Study) -> None:
+    """Tables put among those that are there, and the notebook that draws them run on all."""
+    path = study.published_results / plan.MACHINE
+    before = json.loads(path.read_text()) if path.exists() else {}
+    adding.check(study, before)
+    adding.add(study.results, study.published_results)
+    _write_machine(study, before | {"amounts": before["amounts"] | plan.amounts(study)})
+    drawn = stages.run("07_figures", {"profile": study.profile.name, "overrides": list(study.overrides), "results_from": "published"})
+    _take_outputs(stages.NOTEBOOKS / "07_figures.ipynb", drawn)
+
+
+def _write_machine(study: Study, known: dict) -> None:
+    (study.published_results / plan.MACHINE).write_text(json.dumps(known) + "\n")
 
 
 def _with_a_place(blocks: dict[str, str]) -> dict[str, str]:
