@@ -84,6 +84,8 @@ def best_losses(model, tokenizer, steps: int, width: int, seeds: int) -> pd.Data
 def main(model: str, pairs: int, steps: int, width: int, best_after: int, seeds: int, write: bool) -> None:
     exact, tokenizer = loading.load(model, dtype="float32")
     losses = best_losses(exact, tokenizer, best_after, width, seeds)
+    if write:
+        losses.round(3).to_csv(timing.RESULTS / "gradient_losses.csv", index=False)
     apart = apart_without_sharing(exact, tokenizer)
     print(f"float32: losses with and without what candidates share are apart by at most {apart:.1e}")
     run = sides(exact, tokenizer, steps, width, 0)[0]
@@ -94,7 +96,6 @@ def main(model: str, pairs: int, steps: int, width: int, best_after: int, seeds:
     facts = {"width": width, "dtype": "float32", "seeds": seeds, "best never rises": losses["never rises"].all(), "largest difference by sharing": f"{apart:.1e}"}
     table = summary.drop(columns=["steps/s (median)", "range"]).assign(**found, **facts)
     if write:
-        losses.round(3).to_csv(timing.RESULTS / "gradient_losses.csv", index=False)
         timing.keep("gradient", frame, table)
     else:
         print(table.to_string(index=False))
