@@ -1,4 +1,4 @@
-"""A run's rows put among those that its profile has published: what several sessions made of one profile, published as one.
+"""A run's rows put among those that its profile has published: what several runs made of one profile, published as one.
 
 A method (of a model, under a seed) that was published before is replaced whole; the others stay. Nothing is added to what other settings made.
 """
@@ -15,7 +15,7 @@ from . import gather, tables
 
 RUN = ["model", "method", "seed"]
 KEYS = {"attacks": RUN, "benign": RUN, "benchmarks": RUN, "examples": RUN, "coconot": RUN, "losses": RUN, "rationales": ["model"], "judge_agreement": ["judge"], "stages": ["stage", *RUN]}
-SECTIONS = ("dtype", "prompts", "rationales", "attacks", "benchmarks", "as_trained", "mt_bench", "noncompliance", "instructions")
+SECTIONS = ("dtype", "prompts", "rationales", "attacks", "benchmarks", "as_trained", "mt_bench", "noncompliance", "instructions", "training", "circuit_breaker")
 
 
 def settings_of(study: Study) -> str:
@@ -28,10 +28,13 @@ def check(study: Study, published: dict) -> None:
     """Whether the run's rows may stand beside those published; `published` is what machine.json says.
 
     Raises:
-        StudyError: there is nothing published, or other settings made it.
+        StudyError: there is nothing published, or other settings made it, or another judge judged it.
     """
     if published.get("settings") != settings_of(study):
         raise StudyError(f"publish --add: other settings made what is published of {study.profile.name}, or nothing is; publish this run without --add")
+    judges = [set(pd.read_parquet(folder / "verdicts.parquet", columns=["judge"])["judge"]) for folder in (study.results, study.published_results)]
+    if judges[0] != judges[1]:
+        raise StudyError(f"publish --add: {', '.join(sorted(judges[0]))} judged this run, {', '.join(sorted(judges[1]))} what is published; publish this run without --add")
 
 
 def add(results: Path, published: Path) -> None:

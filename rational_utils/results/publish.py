@@ -34,7 +34,8 @@ def publish(study: Study, beside: bool = False) -> None:
         raise StudyError("publish: these attacks were on validation questions; publish a run with attacks.split=test")
     if not (study.stamp("tables").exists() and study.stamp("07_figures").exists()):
         raise StudyError(f"publish: the run is not finished; run `make reproduce PROFILE={study.profile.name}` first")
-    _publish_beside(study) if beside else _publish_whole(study)
+    put = _publish_beside if beside else _publish_whole
+    put(study)
     _copy(study.figures, FIGURES if study.profile.name == SHOWN_PROFILE else FIGURES / study.profile.name)
     folder, name = study.published_results, study.profile.name
     display.update_readme(README, _with_a_place({f"results-{name}": results_block(folder, name), f"cost-{name}": cost_block(folder, name), f"claims-{name}": claims_block(folder)}))
@@ -42,9 +43,10 @@ def publish(study: Study, beside: bool = False) -> None:
 
 def _publish_whole(study: Study) -> None:
     """Tables, none of an earlier run left among them, and the outputs of all notebooks."""
-    for table in study.published_results.glob("*.csv"):
-        table.unlink()
     _copy(study.results, study.published_results)
+    for table in study.published_results.glob("*.csv"):
+        if not (study.results / table.name).exists():
+            table.unlink()
     _write_machine(study, machine(study))
     for notebook in sorted(stages.NOTEBOOKS.glob("*.ipynb")):
         for executed in _executed(study, notebook.stem):

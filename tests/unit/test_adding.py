@@ -63,15 +63,30 @@ def test_another_model_comes_after_the_first(two):
     assert tables.read(earlier, "benign")["model"].drop_duplicates().tolist() == ["smollm2-135m", "gemma-3-270m"]
 
 
-@pytest.mark.parametrize(("changes", "same"), [(["methods=[base]"], True), (["model=gemma-3-270m"], True), (["repeats={}"], True), (["attacks.answer_tokens=9"], False)])
-def test_only_rows_that_the_same_settings_made_stand_together(changes, same):
-    published = {"settings": adding.settings_of(settings.load("cpu"))}
-    study = settings.load("cpu", changes)
-    if same:
-        adding.check(study, published)
-    else:
-        with pytest.raises(StudyError, match="other settings"):
-            adding.check(study, published)
+@pytest.fixture
+def a_run(tmp_path, monkeypatch):
+    """The folder of a run of `cpu` whose answers the published judge judged."""
+    monkeypatch.setenv("RATIONAL_RUNS", str(tmp_path))
+    folder = settings.load("cpu").results
+    folder.mkdir(parents=True)
+    return shutil.copy(PUBLISHED / "verdicts.parquet", folder)
+
+
+@pytest.mark.parametrize("changes", [["methods=[base]"], ["model=gemma-3-270m"], ["repeats={}"]])
+def test_methods_models_and_seeds_may_differ(a_run, changes):
+    adding.check(settings.load("cpu", changes), {"settings": adding.settings_of(settings.load("cpu"))})
+
+
+@pytest.mark.parametrize("change", ["attacks.answer_tokens=9", "training.epochs=2", "circuit_breaker.steps=9", "prompts.test_plain=9"])
+def test_nothing_else_may(a_run, change):
+    with pytest.raises(StudyError, match="other settings"):
+        adding.check(settings.load("cpu", [change]), {"settings": adding.settings_of(settings.load("cpu"))})
+
+
+def test_one_judge_judges_all(a_run):
+    gather.write_records(pd.read_parquet(a_run).assign(judge="offline-new"), settings.load("cpu").results / "verdicts.parquet")
+    with pytest.raises(StudyError, match="offline-new judged this run"):
+        adding.check(settings.load("cpu"), {"settings": adding.settings_of(settings.load("cpu"))})
 
 
 def test_what_was_published_without_its_settings_takes_nothing():
