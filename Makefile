@@ -40,6 +40,7 @@ bench: export MALLOC_TRIM_THRESHOLD_ = 1073741824
 # bench.gradient wants a peer that is no dependency, see its head; bench.parity takes long
 bench: environment
 	$(VENV)/bin/python -m bench.generation
+	$(VENV)/bin/python -m bench.products
 	$(VENV)/bin/python -m bench.sft
 	$(VENV)/bin/python -m bench.losses
 	$(VENV)/bin/python -m bench.scoring

@@ -20,7 +20,7 @@ from rational_utils.models import loading
 from . import growth, timing, work
 
 KINDS = {
-    "matrix products of the layers": ("mm", "addmm", "addmm_"),
+    "matrix products of the layers": ("mm", "addmm", "addmm_", "mkldnn::_linear_pointwise"),
     "attention": ("bmm", "baddbmm", "_softmax", "_softmax_backward_data", "_scaled_dot_product_flash_attention_for_cpu"),
     "copies and changes of type": ("copy_", "cat", "fill_", "zero_", "index"),
 }

@@ -13,7 +13,7 @@ from rational_utils.study.settings import ROOT
 
 from . import timing
 
-TABLES = ("generation", "sft", "scoring", "parity", "gradient", "gradient_losses", "profile", "before")
+TABLES = ("generation", "products", "sft", "scoring", "parity", "gradient", "gradient_losses", "profile", "before")
 
 
 def block(name: str) -> str:

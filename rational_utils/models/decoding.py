@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from . import ragged
+from . import products, ragged
 from .cache import GroupCache, TextCache, together
 from .sampling import draw
 from .sequences import Row
@@ -49,7 +49,7 @@ class Batch:
 
     def __init__(self, model):
         self.model = model
-        self.backbone, self.head = model.get_decoder(), model.get_output_embeddings()
+        self.backbone, self.head = model.get_decoder(), products.for_few_rows(model.get_output_embeddings().weight)
         self.window = getattr(model.config, "sliding_window", None)
         self.groups: list[Group] = []
         self.hidden: torch.Tensor | None = None

@@ -12,7 +12,7 @@ from functools import partial
 import torch
 from torch.nn.functional import silu
 
-from . import ragged
+from . import products, ragged
 
 
 def is_known(model) -> bool:
@@ -23,11 +23,14 @@ def is_known(model) -> bool:
 
 
 @contextmanager
-def lean(model):
-    """Within it the layers of a plain model compute by this module, without gradients, if they are what it knows."""
+def lean(model, product=products.Plain):
+    """Within it the layers of a plain model compute by this module, without gradients, if they are what it knows.
+
+    `product` makes the products with a weight: `products.for_few_rows` where few rows are computed many times.
+    """
     layers = list(ragged.decoder(model).layers) if is_known(model) and not hasattr(model, "peft_config") else []
     for layer in layers:
-        layer.forward = partial(_forward, layer, *_beside(layer))
+        layer.forward = partial(_forward, layer, [product(weight) for weight in _weights(layer)])
     try:
         yield
     finally:
@@ -44,18 +47,19 @@ def side_by_side(weights: list[torch.nn.Parameter]) -> torch.Tensor:
     return whole
 
 
-def _beside(layer) -> tuple[torch.Tensor, torch.Tensor]:
+def _weights(layer) -> tuple[torch.Tensor, ...]:
+    """Those of a layer in the order of their products: query, key and value; attention's output; gate and up; down."""
     attention, network = layer.self_attn, layer.mlp
     heads = [attention.q_proj.weight, attention.k_proj.weight, attention.v_proj.weight]
-    return side_by_side(heads), side_by_side([network.gate_proj.weight, network.up_proj.weight])
+    return side_by_side(heads), attention.o_proj.weight, side_by_side([network.gate_proj.weight, network.up_proj.weight]), network.down_proj.weight
 
 
-def _forward(layer, inner, wide, hidden_states, attention_mask=None, past_key_values=None, position_embeddings=None, **settings):
+def _forward(layer, multiply, hidden_states, attention_mask=None, past_key_values=None, position_embeddings=None, **settings):
     """In place of the layer's own forward; hidden states (rows, length, width)."""
-    attention = layer.self_attn
+    attention, (inner, outer, wide, narrow) = layer.self_attn, multiply
     rows, length, width = hidden_states.shape
     inputs = hidden_states.view(-1, width)
-    mixed = (normalise(inputs, layer.input_layernorm)[0] @ inner.T).view(rows, length, -1, attention.head_dim).transpose(1, 2)
+    mixed = inner(normalise(inputs, layer.input_layernorm)[0]).view(rows, length, -1, attention.head_dim).transpose(1, 2)
     queries = attention.config.num_attention_heads
     keys = queries + attention.config.num_key_value_heads
     turned, value = turn(mixed[:, :keys], *(part[:, None] for part in position_embeddings)), mixed[:, keys:]
@@ -63,9 +67,9 @@ def _forward(layer, inner, wide, hidden_states, attention_mask=None, past_key_va
     if past_key_values is not None:
         key, value = past_key_values.update(key, value, attention.layer_idx)
     seen, _ = ragged.attend(attention, query, key, value, attention_mask, scaling=attention.scaling, **settings)
-    middle = torch.addmm(inputs, seen.reshape(rows * length, -1), attention.o_proj.weight.T)
-    gate, up = (normalise(middle, layer.post_attention_layernorm)[0] @ wide.T).chunk(2, 1)
-    return torch.addmm(middle, silu(gate).mul_(up), layer.mlp.down_proj.weight.T).view(rows, length, width)
+    middle = outer.plus(seen.reshape(rows * length, -1), inputs)
+    gate, up = wide(normalise(middle, layer.post_attention_layernorm)[0]).chunk(2, 1)
+    return narrow.plus(silu(gate).mul_(up), middle).view(rows, length, width)
 
 
 def normalise(inputs, norm):
