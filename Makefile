@@ -25,8 +25,10 @@ reproduce: environment
 validate: environment
 	@$(RUN) validate $(CHOICES)
 
+# a file of tests is one job; each counts on one core alone, where tiny models are fastest
+test: export OMP_NUM_THREADS = 1
 test: environment
-	@$(VENV)/bin/python -m pytest tests
+	@$(VENV)/bin/python -m pytest tests --numprocesses auto --dist loadfile
 
 lab: environment
 	$(VENV)/bin/jupyter lab notebooks
