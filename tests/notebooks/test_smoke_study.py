@@ -14,7 +14,8 @@ from rational_utils.study import provenance, settings, stages
 
 ROOT = Path(__file__).resolve().parents[2]
 METHODS = ["base", "circuit_breaker", "rational", "refusal_sft"]
-CHANGED = ["noncompliance={coconot: 1, xstest_unsafe: 1}"]
+CHANGED = ["noncompliance={coconot: 1, xstest_unsafe: 1}", "methods=[base, rational]", "also={}"]
+SET_CHANGED = [word for change in CHANGED for word in ("--set", change)]
 
 
 def reproduce(runs: Path, *arguments: str, profile: str = "smoke"):
@@ -132,34 +133,39 @@ def test_figures_name_their_makers(study):
 
 def test_only_what_depends_on_a_change_or_was_lost_runs_again(study, runs):
     study.benchmark_items("base", 0).unlink()
-    before = {path: path.stat().st_mtime_ns for path in (study.runs / "stamps").iterdir()}
-    made = reproduce(runs, "--set", *CHANGED)
+    before = stamped(study)
+    made = reproduce(runs, *SET_CHANGED)
     assert made.returncode == 0, made.stderr[-2000:]
-    again = {path.name for path, then in before.items() if path.stat().st_mtime_ns != then}
-    changed = {f"05b_noncompliance.{model}.{method}-s{seed}" for model, method, seed in study.benchmarked()}
-    assert again == changed | {"05_benchmark_evaluation.tiny.base-s0", "tables.all-s0", "07_figures.all-s0"}
+    changed = {f"05b_noncompliance.tiny.{method}-s0" for method in ("base", "rational")}
+    assert again(study, before) == changed | {"05_benchmark_evaluation.tiny.base-s0", "tables.all-s0", "07_figures.all-s0"}
     assert set(tables.read(study.results, "coconot")["set"]) == {"coconot", "xstest_unsafe"} and study.benchmark_items("base", 0).exists()
 
 
+def test_tables_and_figures_are_of_the_methods_and_models_there_are(study):
+    attacks = tables.read(study.results, "attacks")
+    assert set(attacks["method"]) == {"base", "rational"} and set(attacks["model"]) == {"tiny"}
+
+
 def test_what_depends_on_a_stage_that_ran_by_itself_runs_afterwards(study, runs):
-    trained = "03b_circuit_breaker.tiny.circuit_breaker-s0"
-    (study.runs / "stamps" / trained).unlink()
-    before = {path: path.stat().st_mtime_ns for path in (study.runs / "stamps").iterdir()}
+    lost = "05b_noncompliance.tiny.base-s0"
+    (study.runs / "stamps" / lost).unlink()
+    before = stamped(study)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RATIONAL_RUNS", str(runs))
-        assert stages.snakemake(settings.load("smoke", CHANGED), f"stamps/{trained}") == 0
-    assert {path: path.stat().st_mtime_ns for path in before} == before
-    made = reproduce(runs, "--set", *CHANGED)
+        assert stages.snakemake(settings.load("smoke", CHANGED), f"stamps/{lost}") == 0
+    assert again(study, before) == set() and (study.runs / "stamps" / lost).exists()
+    made = reproduce(runs, *SET_CHANGED)
     assert made.returncode == 0, made.stderr[-2000:]
-    again = {path.name for path, then in before.items() if path.stat().st_mtime_ns != then}
-    assert again == {"04_attack_evaluation.tiny.circuit_breaker-s0", "tables.all-s0", "07_figures.all-s0"}
+    assert again(study, before) == {"tables.all-s0", "07_figures.all-s0"}
 
 
-def test_figures_are_drawn_of_the_methods_there_are(study, runs):
-    made = reproduce(runs, "--set", *CHANGED, "--set", "methods=[base, rational]", "--set", "also={}")
-    assert made.returncode == 0, made.stderr[-2000:]
-    assert set(tables.read(study.results, "attacks")["method"]) == {"base", "rational"}
-    assert set(tables.read(study.results, "attacks")["model"]) == {"tiny"}
+def stamped(study) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in (study.runs / "stamps").iterdir()}
+
+
+def again(study, before: dict[Path, int]) -> set[str]:
+    """Which of those stages have run since."""
+    return {path.name for path, then in before.items() if path.stat().st_mtime_ns != then}
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -28,7 +29,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(code)
         self.send_header("Retry-After", "0.01")
         self.end_headers()
-        self.wfile.write(content)
+        with suppress(BrokenPipeError):  # whoever asked did not wait
+            self.wfile.write(content)
 
     def log_message(self, *_):
         pass
