@@ -1,7 +1,7 @@
 """Products with weights that do not change: plain, or with a copy of the weight in the order in which oneDNN reads it.
 
-A matrix library rearranges a weight at every product with it. For the few rows of a decoding step that takes as long as the
-product itself; done once beforehand, it is free for every step. It knows nothing of layers.
+A matrix library rearranges a weight at every product with it. For the few rows of a decoding step that is a good part of the time
+(`bench/products.py`); done once beforehand, it is free for every step. It knows nothing of layers.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-# with more rows the rearranging no longer counts, and the plain product is as fast
+# with more rows the rearranging hardly counts
 FEW_ROWS = 256
 
 
@@ -47,7 +47,8 @@ class Packed(Plain):
 
 
 def for_few_rows(weight: torch.Tensor) -> Plain:
-    """`Packed` where it can be had and pays, else `Plain`. In float32 it does not on Intel's processors, for which MKL keeps kernels of its own."""
+    """`Packed` where it can be had and should pay, else `Plain`. In float32 on Intel's processors it should not: where MKL was made to use the kernels
+    that it keeps for them, plain products were the faster ones (docs/log.md); no such processor was tried."""
     pays = weight.dtype != torch.float32 or not _of_intel()
     return Packed(weight) if pays and can_pack(weight) else Plain(weight)
 
