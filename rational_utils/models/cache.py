@@ -141,6 +141,10 @@ class GroupCache:
     def capacity(self) -> int:
         return self.layers[0].values.shape[2]
 
+    @property
+    def device(self) -> torch.device:
+        return self.layers[0].keys.device
+
     def reserve(self) -> None:
         for layer in self.layers:
             layer.reserve()

@@ -37,7 +37,7 @@ class Group:
         columns, newest = torch.arange(self.cache.capacity), self.cache.length
         oldest = self._starts() if window is None else self._starts().clamp(min=newest - window + 1)
         hidden = (columns < oldest[:, None]) | (columns > newest)
-        return torch.zeros(hidden.shape, dtype=dtype).masked_fill_(hidden, -torch.inf)[:, None, None]
+        return torch.zeros(hidden.shape, dtype=dtype).masked_fill_(hidden, -torch.inf)[:, None, None].to(self.cache.device)
 
     def _starts(self) -> torch.Tensor:
         """The column of each row's first token."""
@@ -51,6 +51,7 @@ class Batch:
         self.model = model
         self.backbone, self.head = model.get_decoder(), products.for_few_rows(model.get_output_embeddings().weight)
         self.window = getattr(model.config, "sliding_window", None)
+        self.place = {"device": model.device}
         self.groups: list[Group] = []
         self.hidden: torch.Tensor | None = None
 
@@ -105,8 +106,8 @@ class Batch:
         rows, masks = self.rows, [group.mask(self.hidden.dtype) for group in self.groups]
         windowed = [group.mask(self.hidden.dtype, self.window) for group in self.groups] if self.window else None
         output = self.backbone(
-            input_ids=torch.tensor([[row.token] for row in rows]), position_ids=torch.tensor([[row.position] for row in rows]),
-            attention_mask=ragged.GIVEN, past_key_values=together([group.cache for group in self.groups]), use_cache=True, masks=masks, windowed=windowed,
+            input_ids=torch.tensor([[row.token] for row in rows], **self.place), position_ids=torch.tensor([[row.position] for row in rows], **self.place),
+            attention_mask=ragged.GIVEN.to(**self.place), past_key_values=together([group.cache for group in self.groups]), use_cache=True, masks=masks, windowed=windowed,
         )  # fmt: skip
         self.hidden = output.last_hidden_state[:, -1]
         for row in rows:
@@ -118,8 +119,8 @@ def _wanted(rows: list[Row], logits: torch.Tensor) -> list[int]:
     tokens = logits.argmax(-1) if rows else torch.empty(0)
     drawing = [i for i, row in enumerate(rows) if row.generator]
     if drawing:
-        temperatures = torch.tensor([rows[i].request.temperature for i in drawing])
-        tokens[drawing] = draw(logits[drawing], temperatures, torch.tensor([rows[i].chance() for i in drawing]))
+        temperatures = logits.new_tensor([rows[i].request.temperature for i in drawing], dtype=torch.float32)
+        tokens[drawing] = draw(logits[drawing], temperatures, torch.tensor([rows[i].chance() for i in drawing], device=logits.device))
     return tokens.tolist()
 
 

@@ -25,7 +25,7 @@ def reference_nll(model, tokenizer, pairs: list[tuple[str, str]], tokens: int) -
             context, reference = (tokenizer.encode(text, add_special_tokens=False) for text in pair)
             if not context or not reference:
                 raise ValueError("a context or a reference has no tokens")
-            wanted = torch.tensor(reference[:tokens])
+            wanted = torch.tensor(reference[:tokens], device=model.device)
             hidden = ragged.forward(model, [context + reference[: len(wanted) - 1]])[-len(wanted) :]
             scores = torch.log_softmax(model.get_output_embeddings()(hidden).float(), -1)
             found.append(-scores.gather(1, wanted[:, None]).mean().item())

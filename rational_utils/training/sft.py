@@ -96,8 +96,8 @@ class NegativeLogLikelihood(torch.autograd.Function):
 def answer_loss(model, rows: list[Encoded]) -> torch.Tensor:
     """Weighted sum of the negative log-likelihoods of the answer tokens, a scalar tensor; what all prompts begin with is read once."""
     stem = ragged.common_prefix([row.ids[: row.answer_begins] for row in rows])
-    labels = torch.tensor([IGNORED] * stem + [label for row in rows for label in (*row.labels[stem + 1 :], IGNORED)])
-    counts = torch.tensor([0.0] * stem + [count for row in rows for count in (*row.weights[stem + 1 :], 0.0)])
+    labels = torch.tensor([IGNORED] * stem + [label for row in rows for label in (*row.labels[stem + 1 :], IGNORED)], device=model.device)
+    counts = torch.tensor([0.0] * stem + [count for row in rows for count in (*row.weights[stem + 1 :], 0.0)], device=model.device)
     learnt = labels != IGNORED
     hidden = ragged.forward(model, [row.ids[stem:] for row in rows], stem=rows[0].ids[:stem])[learnt]
     return NegativeLogLikelihood.apply(hidden, model.get_output_embeddings().weight, labels[learnt], counts[learnt])
