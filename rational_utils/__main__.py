@@ -73,6 +73,10 @@ def _check(options) -> None:
         raise StudyError(f"profile {study.profile.name}, benchmarks: {error}") from None
     if study.profile.data != "fixtures":
         sources.fetch_all(sources.needed(study.models(), study.profile.data))
+    if study.profile.data == "hub":
+        from .benchmarks import theirs
+
+        theirs.fetch(study.profile.benchmarks)
 
 
 def _reproduce(options) -> int:

@@ -1,7 +1,7 @@
 """Truthfulness, toxicity detection and capability, on local task files of EleutherAI's lm-evaluation-harness.
 
 Two kinds of task. Those of the Open LLM Leaderboard (v1), with ToxiGen, are the harness's own on public files: same prompts, number of
-examples and metrics. Those of the profile `quick` are subsets under names of their own, comparable between the models of this study
+examples and metrics (or, from the hub, the harness's own as they are). Those of the profile `quick` are subsets under names of their own, comparable between the models of this study
 alone. It fetches nothing and trains nothing.
 
 Two limits when reading scores of the latter. A model that gives every statement one answer scores 0.5 on ``toxigen_200``. In
@@ -31,13 +31,17 @@ CONVERTERS = {
 }  # fmt: skip
 
 
-def read_tasks(read: Callable[[str], str], names: Iterable[str]) -> dict[str, list[dict]]:
-    """All rows of these tasks, examples among them (see `scored`); ``read(source)`` gives a source's text.
+def read_tasks(read: Callable[[str], str], names: Iterable[str], from_the_hub: bool = False) -> dict[str, list[dict]]:
+    """All rows of these tasks, examples among them (see `scored`); ``read(source)`` gives a source's text. From the hub they are the harness's own.
 
     Raises:
         ValueError: an unknown task, or a source that is not what its converter expects.
     """
     require(names)
+    if from_the_hub:
+        from . import theirs
+
+        return theirs.rows(names)
     return {name: _rows(read, TASKS[name]) for name in names}
 
 
@@ -73,7 +77,7 @@ def evaluate(
     Raises:
         ValueError: an unknown task, unusable rows or limit, or a log-likelihood that is not a number.
     """
-    from .harness import run_harness  # brings lm-eval and torch, which take seconds
+    from . import harness, theirs  # bring lm-eval and torch, which take seconds
 
     require([*tasks, *limit])
     work_dir = Path(work_dir)
@@ -81,7 +85,8 @@ def evaluate(
     chosen = {name: _chosen(own, limit.get(name), seed, name) for name, own in tasks.items()}
     was_training = model.training
     try:
-        samples = run_harness(model, tokenizer, chosen, work_dir, apply_chat_template)
+        run = theirs.run if any("place" in row for own in chosen.values() for row in own) else harness.run_harness
+        samples = run(model, tokenizer, chosen, work_dir, apply_chat_template)
     finally:
         model.train(was_training)
     found = [(TASKS[name], samples[name]) for name in chosen]

@@ -44,7 +44,7 @@ def run_harness(
         The harness's per-item samples by task, in the order of the rows (a task with subjects: subject by subject), with `seconds`.
     """
     configs = {name: _configs(name, rows, work_dir) for name, rows in chosen.items()}
-    with _offline(), _random_state_kept(), _templates_kept(), _messages_to(work_dir / "harness.log"):
+    with _offline(), random_state_kept(), templates_kept(), messages_to(work_dir / "harness.log"):
         lm = BatchedLM(model, tokenizer)
         results = lm_eval.simple_evaluate(
             model=lm,
@@ -60,10 +60,10 @@ def run_harness(
             fewshot_random_seed=None,
         )
     samples = {name: [sample for config in several for sample in results["samples"][config["task"]]] for name, several in configs.items()}
-    return {name: [_timed(sample, lm) for sample in own] for name, own in samples.items()}
+    return {name: [timed(sample, lm) for sample in own] for name, own in samples.items()}
 
 
-def _timed(sample: dict, lm) -> dict:
+def timed(sample: dict, lm) -> dict:
     """The sample with the seconds that its requests took; the harness's own backend does not say."""
     known = getattr(lm, "seconds", {})
     found = [known.get((arguments[0], str(arguments[1]))) for arguments in sample["arguments"]]
@@ -111,7 +111,7 @@ def _offline() -> Iterator[None]:
 
 
 @contextmanager
-def _random_state_kept() -> Iterator[None]:
+def random_state_kept() -> Iterator[None]:
     """Undo what the harness draws from Python's generator while it builds tasks."""
     state = random.getstate()
     try:
@@ -121,14 +121,14 @@ def _random_state_kept() -> Iterator[None]:
 
 
 @contextmanager
-def _templates_kept() -> Iterator[None]:
+def templates_kept() -> Iterator[None]:
     """Compile a template once: the harness does so for every field of every example of every item, which takes longer than small models do."""
     with patch.object(lm_eval.utils.env, "from_string", cache(lm_eval.utils.env.from_string)):
         yield
 
 
 @contextmanager
-def _messages_to(path: Path) -> Iterator[None]:
+def messages_to(path: Path) -> Iterator[None]:
     """Send the harness's log and progress bars to a file, and skip its survey of the computer."""
     logger = logging.getLogger("lm_eval")
     before = logger.handlers, logger.propagate

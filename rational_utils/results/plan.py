@@ -19,6 +19,7 @@ import torch
 from transformers import AutoModelForCausalLM, LlamaConfig
 
 from ..study import methods, settings
+from ..study.errors import StudyError
 from ..study.profile import Profile
 from ..study.settings import Study
 from . import tables
@@ -43,8 +44,11 @@ def plan(study: Study) -> pd.DataFrame:
     """Columns stage, model, method, seed, seconds, peak_mb: what each stage of the study should take on this machine.
 
     Raises:
-        StudyError: the published tables cannot be read.
+        StudyError: the published tables cannot be read; a model is one of those that want a GPU, of which nothing was measured.
     """
+    unknown = [model for model in study.models() if model not in PARAMETERS]
+    if unknown:
+        raise StudyError(f"plan: {', '.join(unknown)} want a GPU, and nothing was measured on one; plans are for {', '.join(PARAMETERS)}")
     measured = tables.read(_published(), "stages").drop_duplicates(["stage", "method"]).set_index(["stage", "method"])
     machine = _machine()
     slower = 1.0 if machine["processor"] == processor() else machine["layer_tokens_per_second"] / speed(study.profile.dtype)

@@ -15,7 +15,7 @@ Method = Annotated[str, AfterValidator(methods.known)]
 class Profile(Section):
     """One setting of every dial; see the YAML files in `profiles/`. `repeats` are further seeds of single methods; `also` are
     further models, each with its methods, under the first seed. `shards` is in how many jobs a method is attacked. `data` comes from the committed fixtures, from
-    wheels, or from wheels and public URLs ("web"). `benchmarks` are tasks with their numbers of items; `benchmarked` are the methods that take them (and the sets of
+    wheels, from wheels and public URLs ("web"), or from these and gated repositories of the hub ("hub"). `benchmarks` are tasks with their numbers of items; `benchmarked` are the methods that take them (and the sets of
     `noncompliance`), all if none is named; `as_trained` are those of the tasks that are also asked in the chat
     template, behind the method's own rationale (of `instructions.rationale_tokens`), with how many items; `mt_bench` is of how many of MT-Bench's
     questions the reference answers are scored (their first `attacks.reference_tokens`); `noncompliance` is how many prompts of each category of CoCoNot's and
@@ -25,7 +25,7 @@ class Profile(Section):
     about: str
     model: Model
     dtype: Literal["auto", "float32", "bfloat16"]
-    data: Literal["fixtures", "wheels", "web"]
+    data: Literal["fixtures", "wheels", "web", "hub"]
     methods: tuple[Method, ...]
     seeds: tuple[Count, ...]
     repeats: dict[Method, tuple[Count, ...]] = {}

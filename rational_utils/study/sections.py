@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Model = Literal["tiny", "tiny-gemma", "smollm2-135m", "gemma-3-270m"]
+Model = Literal["tiny", "tiny-gemma", "smollm2-135m", "gemma-3-270m", "llama-3-8b-instruct", "mistral-7b-instruct-v0.2"]
 
 
 class Section(BaseModel):
@@ -18,15 +18,15 @@ class Section(BaseModel):
 
 
 class Prompts(Section):
-    """Numbers of questions by split; `test_harmful_held_out` more harmful ones are tested that come from the sources of training. `wrapped` is in how many wordings of the attacks `wordings` a training question is learnt besides
+    """Numbers of questions by split; `test_harmful_held_out` more harmful ones are tested that come from the sources of training (if named, from those of `held_out_from`). `wrapped` is in how many wordings of the attacks `wordings` a training question is learnt besides
     its own, on average; `instruction` is the share of those without any (if they are questions) that are learnt as an instruction too.
-    `reasoned_wordings` is the share of harmful training questions that are also reasoned about in such a wording."""
+    `reasoned_wordings` is in how many of them a harmful question is also reasoned about, on average."""
 
     train_harmful: Positive
     train_sensitive: Count
     train_plain: Positive
     wordings: tuple[str, ...]
-    reasoned_wordings: Share
+    reasoned_wordings: Annotated[float, Field(ge=0)]
     wrapped_harmful: Annotated[float, Field(ge=0)]
     wrapped_benign: Annotated[float, Field(ge=0)]
     instruction_harmful: Share
@@ -35,6 +35,7 @@ class Prompts(Section):
     validation_benign: Positive
     test_harmful: Positive
     test_harmful_held_out: Count
+    held_out_from: tuple[str, ...] = ()
     test_sensitive: Positive
     test_sensitive_new: Positive
     test_plain: Positive
@@ -100,7 +101,7 @@ class CircuitBreaker(_Lora):
 
 class Search(Section):
     """What an attack that searches may spend (`attacks.Budget`), on how many of the questions it is tried at all, and how many tokens an
-    attacker's rewriting may have."""
+    attacker's rewriting may have. `apart` holds what single attacks may spend instead."""
 
     questions: Positive
     steps: Positive
@@ -114,6 +115,11 @@ class Search(Section):
     branches: Positive
     population: Positive
     rewriting_tokens: Positive
+    apart: dict[str, dict[Literal["steps", "width", "top", "suffix_tokens", "together", "rounds", "streams", "branches", "population"], Positive]] = {}
+
+    def budget(self, attack: str) -> dict[str, int]:
+        """The fields of `attacks.Budget` for this attack."""
+        return self.model_dump(exclude={"questions", "rewriting_tokens", "apart"}) | self.apart.get(attack, {})
 
 
 class LlmJudge(Section):
@@ -155,6 +161,13 @@ class Attacks(Section):
     judge: str
     llm_judge: LlmJudge | None = None
     search: Search
+
+    @model_validator(mode="after")
+    def _apart_are_tried(self):
+        more = sorted(set(self.search.apart) - set(self.names))
+        if more:
+            raise ValueError(f"attacks.search.apart names {', '.join(more)}, but attacks.names does not; add it there or leave it out")
+        return self
 
 
 class Rewriter(Section):

@@ -4,6 +4,7 @@ import pytest
 
 from rational_utils.results import plan
 from rational_utils.study import settings
+from rational_utils.study.errors import StudyError
 
 
 def test_the_processor_is_told_by_name_and_cores(told=plan.processor):
@@ -54,6 +55,11 @@ def test_examples_and_longer_items_are_paid_for():
     assert cost["mmlu: 40"] > 10 * cost["piqa_subset: 40"] and 1 < cost["mmlu: 80"] / cost["mmlu: 40"] < 1.3
     reasoned = planned("benchmarks={toxigen_200: 40}", "as_trained={toxigen_200: 40}")["seconds"]["05_benchmark_evaluation"]
     assert reasoned["rational"] > 2 * reasoned["base"]
+
+
+def test_what_was_never_measured_is_not_foretold():
+    with pytest.raises(StudyError, match="llama-3-8b-instruct, mistral-7b-instruct-v0.2 want a GPU"):
+        plan.plan(settings.load("paper"))
 
 
 def test_a_slower_processor_takes_longer(monkeypatch):

@@ -114,6 +114,15 @@ def test_held_out_questions_come_from_training_s_own_sources(collected, wanted):
     assert set(prompts.leakage(rows, wanted.near_duplicate).values()) == {0}
 
 
+def test_held_out_questions_come_from_the_named_sources_alone(collected, wanted):
+    chosen = {"train_harmful": 2, "test_harmful_held_out": 2}
+    source = collected.query("set == 'harmful' and pool == 'train'")["source"].value_counts().index[0]
+    rows = prompts.split(collected, wanted.model_copy(update={**chosen, "held_out_from": (source,)}))[0]
+    assert (rows.query("split == 'test' and set == 'harmful'")["source"] == source).sum() == 2 and rows["question_id"].is_unique
+    with pytest.raises(StudyError, match="2 harmful questions wanted for test, only 0"):
+        prompts.split(collected, wanted.model_copy(update={**chosen, "held_out_from": ("nobody",)}))
+
+
 def test_nothing_is_left_out_of_clean_questions(collected, wanted):
     assert set(prompts.split(collected, wanted)[1].values()) == {0}
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from rational_utils import attacks
 from rational_utils.study import settings
 from rational_utils.study.errors import StudyError
 
@@ -223,6 +224,14 @@ def test_a_profile_takes_what_it_does_not_say_from_its_base():
     own = {"train_harmful", "train_sensitive", "train_plain", "wordings", "reasoned_wordings", "wrapped_harmful", "wrapped_benign", "test_plain", "test_harmful_held_out", "validation_harmful", "validation_benign"}
     assert cpu.prompts.model_dump(exclude=own) == quick.prompts.model_dump(exclude=own) and cpu.prompts != quick.prompts
     assert cpu.rationales == quick.rationales and cpu.name == "cpu" and cpu.methods != quick.methods
+
+
+def test_a_search_can_spend_otherwise_in_single_attacks():
+    search = settings.load("paper").profile.attacks.search
+    assert (search.budget("tap")["rounds"], search.budget("pair")["rounds"], search.budget("uat")["steps"], search.budget("gcg")["steps"]) == (10, 3, 100, 500)
+    assert set(search.budget("tap")) == set(attacks.Budget.__dataclass_fields__)
+    with pytest.raises(StudyError, match="attacks.search.apart names nobody, but attacks.names does not"):
+        settings.load("smoke", ["attacks.search.apart={nobody: {steps: 1}}"])
 
 
 def test_a_profile_cannot_be_changed_after_loading(study):
