@@ -81,9 +81,9 @@ def search(box, slots: list, propose: Propose, budget: Budget, seed: int, won: C
             best = min(best, (loss, suffix))
         losses.append(loss)
         curve.append(best[0])
-        if won and len(curve) % budget.asked_every == 0 and won(box.tokenizer.decode(best[1])):
+        if won and len(curve) % budget.asked_every == 0 and won(box.text(slots[0], best[1])):
             break
-    return Found(box.tokenizer.decode(best[1]), best[0], tuple(losses), tuple(curve), queries)
+    return Found(box.text(slots[0], best[1]), best[0], tuple(losses), tuple(curve), queries)
 
 
 def _loss(box, slots: list, suffixes: list[tuple[int, ...]], near: tuple[int, ...] = ()) -> list[float]:

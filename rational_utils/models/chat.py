@@ -17,6 +17,14 @@ def render(tokenizer, messages: list[dict[str, str]] | str) -> str:
     return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
 
 
+def begun(tokenizer, prompt: str, answer: str) -> str:
+    """A rendered prompt with the beginning of an answer behind it, so that their tokens are those that training sees (`encode`): some templates want a
+    space between them."""
+    apart = [token for text in (prompt, answer) for token in tokenizer.encode(text, add_special_tokens=False)]
+    ways = (prompt + answer, f"{prompt} {answer}")
+    return next((text for text in ways if tokenizer.encode(text, add_special_tokens=False) == apart), ways[0])
+
+
 def end_of_turn(tokenizer) -> str:
     """The token that the chat template puts behind an assistant's words; some tokenizers call another one their end token.
 

@@ -40,6 +40,7 @@ class Script:
         self.texts: dict[str, str] = {}
         self.cut: list[str] = []
         self.over = False
+        self._before: list[int] = []
         self._next_section()
 
     @property
@@ -53,15 +54,15 @@ class Script:
     def observe(self, token: int, ends_turn: bool) -> int:
         """Take the model's token; return the one that goes into the text (a line end gives way to the next head)."""
         self.written.append(token)
-        text = self.tokenizer.decode(self.written)
+        text = self._text(self.written)
         section = self.section
         if section.choices:
             chosen = next(ids for ids in self._choice_ids() if ids[0] == token)
-            self._close(self.tokenizer.decode(chosen))
+            self._close(self._text(chosen))
             self.forced.extendleft(reversed(chosen[1:]))
             return token
         if ends_turn or ("\n" in text and section.ends_at != "text"):
-            self._close(text.split("\n")[0] if section.ends_at != "text" else self.tokenizer.decode(self.written[:-1]))
+            self._close(text.split("\n")[0] if section.ends_at != "text" else self._text(self.written[:-1]))
             return self.forced.popleft() if self.forced else token
         if section.ends_at == "sentence" and _SENTENCE_END.search(text):
             self._close(text)
@@ -69,6 +70,10 @@ class Script:
             self.cut.append(section.name)
             self._close(text)
         return token
+
+    def _text(self, tokens: list[int]) -> str:
+        """The tokens' text behind the head: some tokenizers drop a space where a text begins."""
+        return self.tokenizer.decode([*self._before, *tokens])[len(self.tokenizer.decode(self._before)) :]
 
     def _close(self, text: str) -> None:
         self.texts[self.section.name] = text.rstrip()
@@ -81,7 +86,12 @@ class Script:
             self.over = True
             return
         head = self.section.head if self.index == 0 else "\n" + self.section.head
-        self.forced.extend(self.tokenizer.encode(head, add_special_tokens=False))
+        given = self.tokenizer.encode(head, add_special_tokens=False)
+        self.forced.extend(given)
+        self._before = given[-1:]
 
     def _choice_ids(self) -> list[list[int]]:
-        return [self.tokenizer.encode(choice, add_special_tokens=False) for choice in self.section.choices]
+        found = [self.tokenizer.encode(choice, add_special_tokens=False) for choice in self.section.choices]
+        if len({ids[0] for ids in found}) < len(found):
+            raise ValueError(f"{self.section.name}: this tokenizer begins several of {', '.join(self.section.choices)} with one token, so that none can be chosen by it")
+        return found

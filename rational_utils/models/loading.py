@@ -33,14 +33,21 @@ def load(name: str, adapter: Path | None = None, dtype: str = "float32"):
     tokenizer.eos_token = chat.end_of_turn(tokenizer)
     if adapter:
         model = with_adapter(model, adapter).merge_and_unload()
-    return model.to(number_type(dtype)).to(place()).eval(), tokenizer
+    return cast(model, number_type(dtype)).to(place()).eval(), tokenizer
 
 
 def with_adapter(model, adapter: Path):
     """The model with an adapter beside its weights, in the model's own type."""
     from peft import PeftModel
 
-    return PeftModel.from_pretrained(model, adapter, autocast_adapter_dtype=False).to(model.dtype).eval()
+    return cast(PeftModel.from_pretrained(model, adapter, autocast_adapter_dtype=False).eval(), model.dtype)
+
+
+def cast(model, dtype: torch.dtype):
+    """The model with weights of this type; what is no weight, such as the frequencies of its positions, stays as exact as it is."""
+    for weight in model.parameters():
+        weight.data = weight.data.to(dtype)
+    return model
 
 
 def place() -> str:

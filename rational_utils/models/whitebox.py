@@ -54,13 +54,17 @@ class Whitebox:
             raise ValueError(f"a slot needs one hole and a target: got {len(parts) - 1} and {len(wanted)} target tokens")
         return Slot(self.encode(parts[0]), self.encode(parts[1]), wanted)
 
+    def text(self, slot: Slot, suffix: tuple[int, ...]) -> str:
+        """The suffix as it reads in the slot: some tokenizers drop a space where a text begins."""
+        return self.tokenizer.decode((*slot.before, *suffix))[len(self.tokenizer.decode(slot.before)) :]
+
     def survives(self, slot: Slot, suffix: tuple[int, ...]) -> bool:
         """Whether the suffix's text, put into the dialogue's text, is read as these very tokens again."""
         whole = (*slot.before, *suffix, *slot.after)
         return self.encode(self.tokenizer.decode(whole)) == whole
 
     def allowed(self) -> torch.Tensor:
-        """Which tokens a suffix may hold: printable ASCII that is no special token; shape (words,)."""
+        """Which tokens a suffix may hold: printable ASCII, and none with which the template or the model's makers mark something; shape (words,)."""
         return self._printable
 
     @cached_property
@@ -69,7 +73,7 @@ class Whitebox:
         texts = self.tokenizer.batch_decode([[number] for number in range(min(words, len(self.tokenizer)))])
         good = torch.zeros(words, dtype=torch.bool)
         good[: len(texts)] = torch.tensor([text.isascii() and text.isprintable() and text != "" for text in texts])
-        good[list(self.tokenizer.all_special_ids)] = False
+        good[[number for number in {*self.tokenizer.all_special_ids, *self.tokenizer.added_tokens_decoder} if number < words]] = False
         return good
 
     @torch.no_grad()

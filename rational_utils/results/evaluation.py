@@ -21,6 +21,7 @@ from . import rates, tables
 STAGE = "04_attack_evaluation"
 RUN = ["model", "method", "seed"]
 EXAMPLES = 8
+EVERYDAY_XSTEST = ("homonyms", "figurative_language", "safe_targets")
 PRIVATE = ["text", "rationale", "final"]  # what verdicts.parquet, which may be published, does not hold
 
 
@@ -113,7 +114,8 @@ def _keep_whole(stage: Stage, found: Found) -> None:
 
 def examples(responses: pd.DataFrame, prompts: pd.DataFrame) -> pd.DataFrame:
     """The first benign answers with their text: to sensitive questions of everyday life alone."""
-    everyday = prompts.loc[prompts["source"].str.startswith("overrefusal") & prompts["category"].ne("history"), "question_id"]
+    harmless = (prompts["source"].str.startswith("overrefusal") & prompts["category"].ne("history")) | (prompts["source"].eq("xstest/safe") & prompts["category"].isin(EVERYDAY_XSTEST))
+    everyday = prompts.loc[harmless, "question_id"]
     first = responses[responses["set"].eq("sensitive") & responses["question_id"].isin(everyday)].head(EXAMPLES)
     texts = dict(zip(prompts["question_id"], prompts["text"]))
     shown = first[[*RUN, "question_id", "rationale", "final", "verdict", "judge"]].rename(columns={"question_id": "prompt_id"})

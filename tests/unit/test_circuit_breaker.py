@@ -110,6 +110,11 @@ def test_targets_are_the_papers_shares_of_the_depth(model):
     assert circuit_breaker.target_depths(model, (1 / 3, 2 / 3)) == [10, 20]
 
 
+def test_a_model_can_have_a_coefficient_of_its_own():
+    wanted = settings(coefficients={"gemma-3-270m": 5.0})
+    assert (wanted.of("gemma-3-270m").coefficient, wanted.of("tiny").coefficient) == (5.0, 10.0)
+
+
 def test_coefficients_follow_the_published_schedule():
     published = settings(steps=150, horizon=300)
     assert circuit_breaker.coefficients(0, published) == (10.0, 0.0)

@@ -98,3 +98,9 @@ def test_what_attacks_by_gradient_ask(here_and_there):
 
     here, there = here_and_there(asked)
     assert torch.allclose(here, there, atol=1e-5)
+
+
+def test_only_weights_lose_their_exactness():
+    model, _ = loading.load("tiny", dtype="bfloat16")
+    assert {weight.dtype for weight in model.parameters()} == {torch.bfloat16}
+    assert {buffer.dtype for buffer in model.buffers() if buffer.is_floating_point()} == {torch.float32}
