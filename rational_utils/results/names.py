@@ -22,7 +22,7 @@ TASKS = {
 }
 METRICS = {
     "prompt_level_strict_acc": "prompts followed", "exact_match,strict-match": "exact match, strict", "exact_match,flexible-extract": "exact match, flexible",
-    "reference_likelihood": "likelihood of a reference token",
+    "reference_likelihood": "reference likelihood",
 }  # fmt: skip
 ATTACKS = {"gcg": "GCG", "pair": "PAIR", "tap": "TAP", "pap": "PAP", "uat": "UAT", "autodan": "AutoDAN",
            "autoprompt": "AutoPrompt", "fewshot": "FewShot", "few_shot": "FewShot"}
