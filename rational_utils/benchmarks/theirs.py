@@ -56,7 +56,7 @@ def _tasks(name: str) -> list[Task]:
     """The harness's task, or its tasks by subject, with the number of examples that this study names."""
     own = registry.config(name)
     if "include" not in own:
-        raise StudyError(f"benchmarks: {name} is not the harness's own, so the hub has no data for it; name one of {', '.join(theirs())}")
+        raise StudyError(f"benchmarks: {name} is not the harness's own, so the hub has no data for it; name one of {', '.join(known())}")
     try:
         found = list(_manager().load([name])["tasks"].values())
     except (OSError, ValueError) as error:
@@ -72,7 +72,7 @@ def _manager() -> TaskManager:
     return TaskManager()
 
 
-def theirs() -> list[str]:
+def known() -> list[str]:
     """The tasks of this study that are the harness's own."""
     return [name for name in registry.TASKS if "include" in registry.config(name)]
 
