@@ -185,7 +185,7 @@ def test_bad_settings_stop_before_anything_runs(study, runs, arguments, said):
 
 def test_an_unknown_profile_is_one_line(runs):
     made = reproduce(runs, profile="quik")
-    assert made.returncode == 2 and made.stderr.strip() == "error: profile: got 'quik'; allowed: attacks, cpu, quick, smoke"
+    assert made.returncode == 2 and made.stderr.strip() == "error: profile: got 'quik'; allowed: attacks, cpu, paper, quick, smoke"
 
 
 def test_the_notebooks_run_by_themselves(study, runs):

@@ -121,7 +121,7 @@ def test_a_universal_suffix_is_the_same_for_all_questions(box):
     class Open:
         whitebox = box
 
-    asked = [Question(f"q{number}", f"{TEXT} {number}") for number in range(3)]
+    asked = [Question(f"q{number}", f"{TEXT} {words}") for number, words in enumerate(("with a kettle", "before noon, in two lines", "and why so many"))]
     for name, endings in (("uat", {1}), ("gcg", {2, 3})):
         made = attacks.launch(attacks.find(name), asked, side="test", seed=0, target=Open(), budget=SMALL)
         assert all(question.text in attempt.messages[0]["content"] for question, attempt in zip(asked, made, strict=True))
