@@ -132,7 +132,7 @@ def _by_origin(harmful: pd.DataFrame) -> dict[str, str]:
     if "source_seen" not in harmful or harmful["source_seen"].nunique() < 2:
         return {}
     rates = families.by_origin(harmful).set_index("questions")["asr"].drop("all")
-    return {origin: f"{rate:.1%}" for origin, rate in rates.items()}
+    return {f"attack success, {origin}": f"{rate:.1%}" for origin, rate in rates.items()}
 
 
 def claims_block(folder: Path) -> str:
