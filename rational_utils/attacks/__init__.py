@@ -115,15 +115,16 @@ def dealt(chosen: Sequence[Attack], questions: Sequence[Question], few: int, sha
 
     Pairs of an attack and a question are dealt out in turn, so that no share has all that is slow; a universal suffix is sought by one share.
     """
-    pairs = [pair for attack in chosen for pair in _pairs(attack, _spread(questions, few) if attack.needs in SEARCHING else list(questions))]
+    pairs = [pair for attack in chosen for pair in _pairs(attack, spread(questions, few) if attack.needs in SEARCHING else list(questions))]
     mine: dict[str, tuple[Attack, list[Question]]] = {}
     for attack, asked in pairs[share.places]:
         mine.setdefault(attack.name, (attack, []))[1].extend(asked)
     return list(mine.values())
 
 
-def _spread(questions: Sequence[Question], few: int) -> list[Question]:
-    return [questions[number * len(questions) // few] for number in range(few)] if few < len(questions) else list(questions)
+def spread(questions: Sequence[Question], few: int) -> list[Question]:
+    """So many of the questions (0: all), evenly spaced, in order."""
+    return [questions[number * len(questions) // few] for number in range(few)] if 0 < few < len(questions) else list(questions)
 
 
 def _pairs(attack: Attack, questions: list[Question]) -> list[tuple[Attack, list[Question]]]:

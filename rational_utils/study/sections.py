@@ -105,7 +105,7 @@ class CircuitBreaker(_Lora):
 
 
 class Search(Section):
-    """What an attack that searches may spend (`attacks.Budget`), on how many of the questions it is tried at all, and how many tokens an
+    """What an attack that searches may spend (`attacks.Budget`), on how many of those questions it is tried at all, and how many tokens an
     attacker's rewriting may have. `apart` holds what single attacks may spend instead."""
 
     questions: Positive
@@ -155,10 +155,11 @@ class LlmJudge(Section):
 
 
 class Attacks(Section):
-    """Attack evaluation: on whose questions (a recipe is chosen on "validation", never on "test"), which attacks, how many
-    tokens an answer and a rationale before it may have, and how many of a reference answer are scored."""
+    """Attack evaluation: on whose questions (a recipe is chosen on "validation", never on "test"), on how many of them, spread evenly (0: all), which
+    attacks, how many tokens an answer and a rationale before it may have, and how many of a reference answer are scored."""
 
     split: Literal["test", "validation"]
+    questions: Count
     names: tuple[str, ...]
     answer_tokens: Positive
     rationale_tokens: Positive

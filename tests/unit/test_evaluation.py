@@ -48,6 +48,11 @@ def test_every_attack_meets_every_question_in_exactly_one_share(count):
     assert max(sizes) - min(sizes) <= 1
 
 
+@pytest.mark.parametrize(("few", "wanted"), [(0, [0, 1, 2, 3, 4]), (1, [0]), (3, [0, 1, 3]), (5, [0, 1, 2, 3, 4]), (9, [0, 1, 2, 3, 4])])
+def test_some_of_the_questions_are_spread_over_all_of_them(few, wanted):
+    assert attacks.spread(QUESTIONS, few) == [QUESTIONS[place] for place in wanted]
+
+
 @pytest.fixture
 def study(folders):
     study = settings.load("smoke", [f"attacks.names=[{', '.join(NAMES)}]"])
