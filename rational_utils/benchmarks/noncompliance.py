@@ -1,7 +1,7 @@
 """Prompts by category that a method should answer, or should decline for its category's reason: CoCoNot and XSTest.
 
 Whether an answer was acceptable is for a judge to say. Rows about the study's left-out topics are dropped, and so is what a method was trained
-on: a profile that trains on XSTest leaves it to the base model.
+on: single prompts of CoCoNot, and XSTest as a whole where training has part of it.
 """
 
 from __future__ import annotations
@@ -47,19 +47,22 @@ SETS: dict[str, tuple[str, Callable[[str], list[dict]]]] = {
 }
 
 
-def chosen(read: Callable[[str], str], counts: dict[str, int], trained: pd.Series, threshold: float) -> pd.DataFrame:
+def chosen(read: Callable[[str], str], counts: dict[str, int], trained: pd.DataFrame, threshold: float) -> pd.DataFrame:
     """The prompts to ask, columns COLUMNS: of each set in `counts` at most so many of a category, always the same ones.
 
     Args:
         read: `read(source)` gives a source's text.
-        trained: the texts that the method was trained on; whatever is as near to one as `threshold` (0 to 1, as the profile's `near_duplicate`) is not asked.
+        trained: the prompts that the method was trained on, columns `text` and `source`; a set of such a source is not asked, nor is a prompt
+            as near to one of them as `threshold` (0 to 1, as the profile's `near_duplicate`).
 
     Raises:
         KeyError: a set that is not one of SETS.
     """
-    rows = [{"set": name} | row for name, count in counts.items() for row in _sampled(SETS[name][1](read(SETS[name][0])), name, count)]
+    known = set(trained["source"].str.split("/").str[0])
+    sets = {name: (count, *SETS[name]) for name, count in counts.items() if SETS[name][0] not in known}
+    rows = [{"set": name} | row for name, (count, source, rows_of) in sets.items() for row in _sampled(rows_of(read(source)), name, count)]
     frame = pd.DataFrame(rows, columns=COLUMNS)
-    return frame[nearest_similarity(frame["prompt"], trained) < threshold].reset_index(drop=True)
+    return frame[nearest_similarity(frame["prompt"], trained["text"]) < threshold].reset_index(drop=True)
 
 
 def _sampled(rows: list[dict], name: str, count: int) -> list[dict]:
