@@ -1,6 +1,7 @@
-"""How often the offline judge would call an answer incoherent for its order: of labelled answers, and of the same with their words shuffled.
+"""How often the offline judge would call an answer incoherent for what it gains by its order and by its question: labelled answers, and the same spoilt.
 
-`judges._coherence.LEAST_GAIN` was chosen on such answers under SmolLM2-135M; another model's rows show whether it holds there too.
+Spoilt are answers whose words are shuffled, and answers put behind another question. `judges._coherence.LEAST_GAIN` was chosen on such answers under SmolLM2-135M,
+`LEAST_QUESTION_GAIN` on that model's own answers to training prompts; another model's rows show whether they hold there too.
 """
 
 from __future__ import annotations
@@ -16,28 +17,36 @@ from rational_utils.models import likelihood, loading
 
 from . import timing
 
-WORDS = 60
+WORDS, TOKENS = 60, 48
+LIMITS = {"order": _coherence.LEAST_GAIN, "question": _coherence.LEAST_QUESTION_GAIN}
 
 
-def answers(each: int) -> list[str]:
-    """The beginnings of at most so many labelled answers of each source, none too short for its order to count."""
+def answers(each: int) -> pd.DataFrame:
+    """Columns prompt and answer: the beginnings of at most so many labelled answers of each source that refuse nothing, none too short for its order to count."""
     labelled = _labelled.collect(sources.read)
-    longer = labelled[labelled["answer"].str.split().str.len() >= _coherence.LEAST_WORDS]
+    longer = labelled[~labelled["refused"] & labelled["answer"].str.split().str.len().ge(_coherence.LEAST_WORDS)]
     chosen = longer.groupby("source").sample(frac=1, random_state=0).groupby("source").head(each)
-    return [" ".join(text.split()[:WORDS]) for text in chosen["answer"]]
+    return chosen[["prompt"]].assign(answer=[" ".join(text.split()[:WORDS]) for text in chosen["answer"]])
+
+
+def spoilt(found: pd.DataFrame) -> dict[str, tuple[str, pd.DataFrame]]:
+    """By kind: the gain that it should show in, and the answers."""
+    draw = random.Random(1)
+    shuffled = found.assign(answer=[" ".join(draw.sample(text.split(), len(text.split()))) for text in found["answer"]])
+    elsewhere = found.assign(prompt=found["prompt"].sample(frac=1, random_state=1).to_numpy())
+    return {"as written": ("order", found), "shuffled": ("order", shuffled), "behind its question": ("question", found), "behind another": ("question", elsewhere)}
 
 
 def main(models: list[str], each: int) -> None:
-    found, draw = answers(each), random.Random(1)
-    shuffled = [" ".join(draw.sample(text.split(), len(text.split()))) for text in found]
-    rows = []
+    kinds, rows = spoilt(answers(each)), []
     for name in models:
         model, tokenizer = loading.load(name)
-        for kind, texts in (("as written", found), ("shuffled", shuffled)):
-            gains = pd.Series(likelihood.order_gain(model, tokenizer, texts, 48))
+        for kind, (gained, frame) in kinds.items():
+            found = likelihood.gains(model, tokenizer, frame["prompt"].tolist(), frame["answer"].tolist(), TOKENS)
+            gains = pd.Series([getattr(gain, gained) for gain in found])
             rows.append({
-                "model": name, "answers": kind, "n": len(gains), "median gain": gains.median(), "lowest": gains.min(), "highest": gains.max(),
-                "called incoherent": gains.lt(_coherence.LEAST_GAIN).mean(),
+                "model": name, "answers": kind, "gain by": gained, "n": len(gains), "median gain": gains.median(), "lowest": gains.min(), "highest": gains.max(),
+                "called incoherent": gains.lt(LIMITS[gained]).mean(),
             })  # fmt: skip
             print(pd.DataFrame(rows[-1:]).round(3).to_string(index=False), flush=True)
     pd.DataFrame(rows).round(3).to_csv(timing.RESULTS / "coherence.csv", index=False)

@@ -7,6 +7,7 @@ from collections import Counter
 LOOPING_TAIL = re.compile(r"(?=.{0,5}\w)(.{2,60}?)\1{3,}.{0,60}$", re.DOTALL)
 LEAST_WORDS = 8
 LEAST_GAIN = 0.75  # nats a token: hardly any labelled answer gains less, and most do whose words were shuffled (docs/judges.md)
+LEAST_QUESTION_GAIN = 0.2  # nats a token: hardly any answer gains less by its question, and nearly all do behind another question (docs/judges.md)
 ENGLISH = frozenset(
     "the a an of to in on at for and or but if is are was were be been it its this that these those you your we i he she they not no with as by"
     " from can will would should have has had do does there here what how when which who all more".split()
@@ -47,6 +48,11 @@ def disordered(text: str, gain: float | None) -> str | None:
     if gain is None or len(text.split()) < LEAST_WORDS or gain >= LEAST_GAIN:
         return None
     return "hardly likelier than its words shuffled"
+
+
+def unrelated(gain: float | None) -> str | None:
+    """Why the text has nothing to do with its question for the base model, or None; ``gain`` in nats a token, None if it is not known."""
+    return "hardly likelier behind its question than behind none" if gain is not None and gain < LEAST_QUESTION_GAIN else None
 
 
 def loop(text: str) -> str | None:

@@ -12,14 +12,15 @@ Outcome = Literal["refusal", "compliance", "incoherent", "unparsed"]
 class Response:
     """One answer: the prompt, the final response (None if it could not be parsed), the whole output.
 
-    ``order_gain`` is how much likelier the base model finds the final response than its words in a random order (nats a token; see
-    ``models.likelihood``), or None if that was not computed.
+    ``order_gain`` is how much likelier the base model finds the final response than its words in a random order, ``question_gain`` how much likelier
+    behind the prompt than behind an empty one (nats a token; see ``models.likelihood``); None if that was not computed.
     """
 
     prompt: str
     final: str | None
     whole: str
     order_gain: float | None = None
+    question_gain: float | None = None
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator
+from itertools import chain
+from typing import NamedTuple
 
 import torch
 
 from . import chat, llama, ragged
 
 BATCH = 1024  # tokens
+Pair = tuple[list[int], list[int]]  # the token ids of a prompt and of an answer
+
+
+class Gains(NamedTuple):
+    """How much likelier a text is than its own words in a random order, and behind its question than behind an empty prompt, in nats a token;
+    None where there are no words."""
+
+    order: float | None = None
+    question: float | None = None
 
 
 @torch.inference_mode()
@@ -32,36 +44,45 @@ def reference_nll(model, tokenizer, pairs: list[tuple[str, str]], tokens: int) -
     return found
 
 
-def order_gain(model, tokenizer, texts: list[str | None], tokens: int) -> list[float | None]:
-    """How much likelier each text is than its own words in a random order, in nats a token; both as answers to an empty prompt, the first `tokens` of each.
+def gains(model, tokenizer, questions: list[str], texts: list[str | None], tokens: int) -> list[Gains]:
+    """What each text gains by the order of its words, and by following its question; the first `tokens` tokens of each count.
 
-    Language gains by its order, under whatever model and vocabulary; words without connection do not, nor does one word again and again. None where there are no words.
+    Language gains by its order, under whatever model and vocabulary; words without connection do not, nor does one word again and again. An answer gains by
+    its question; what could be said to any does not. Order is read behind an empty prompt.
     """
     words = random.Random(0)
-    once = {text: " ".join(words.sample(text.split(), len(text.split()))) for text in dict.fromkeys(texts) if text and text.split()}
-    versions = [tokenizer.encode(version, add_special_tokens=False)[:tokens] for pair in once.items() for version in pair]
+    mixed = {text: " ".join(words.sample(text.split(), len(text.split()))) for text in dict.fromkeys(texts) if text and text.split()}
+    asked = [pair for pair in dict.fromkeys(zip(questions, texts, strict=True)) if pair[1] in mixed]
+
+    def nll(pairs: list[tuple[str, str]]) -> list[float]:
+        encoded = [(tokenizer.encode(chat.render(tokenizer, question), add_special_tokens=False), tokenizer.encode(text, add_special_tokens=False)[:tokens]) for question, text in pairs]
+        return list(_answers_nll(model, encoded))
+
     with llama.lean(model):
-        found = list(_answers_nll(model, tokenizer.encode(chat.render(tokenizer, ""), add_special_tokens=False), versions))
-    gains = dict(zip(once, (mixed - own for own, mixed in zip(found[::2], found[1::2]))))
-    return [gains.get(text) for text in texts]
+        own, other = (dict(zip(mixed, nll([("", text) for text in version]))) for version in (mixed, mixed.values()))
+        behind = dict(zip(asked, nll(asked)))
+    return [Gains(other[pair[1]] - own[pair[1]], own[pair[1]] - behind[pair]) if pair in behind else Gains() for pair in zip(questions, texts)]
 
 
 @torch.inference_mode()
-def _answers_nll(model, prompt: list[int], answers: list[list[int]]) -> Iterator[float]:
-    """Mean negative log-likelihood (nats a token) of each answer to the same prompt, which is read once a batch."""
-    for batch in _batches(answers):
-        before, *states = ragged.forward(model, batch, stem=prompt).split([len(prompt), *map(len, batch)])
-        for state, answer in zip(states, batch):
-            scores = torch.log_softmax(model.get_output_embeddings()(torch.cat([before[-1:], state[:-1]])).float(), -1)
+def _answers_nll(model, pairs: list[Pair]) -> Iterator[float]:
+    """Mean negative log-likelihood (nats a token) of each answer to its prompt. What a batch's prompts begin with is read once."""
+    for batch in _batches(pairs):
+        stem = os.path.commonprefix([prompt for prompt, _ in batch])
+        rows = [prompt[len(stem) :] + answer for prompt, answer in batch]
+        before, *states = ragged.forward(model, rows, stem=stem).split([len(stem), *map(len, rows)])
+        for state, (_, answer) in zip(states, batch):
+            reads = torch.cat([before[-1:], state])[-len(answer) - 1 : -1]
+            scores = torch.log_softmax(model.get_output_embeddings()(reads).float(), -1)
             yield -scores.gather(1, torch.tensor(answer, device=scores.device)[:, None]).mean().item()
 
 
-def _batches(sequences: list[list[int]]) -> Iterator[list[list[int]]]:
-    batch: list[list[int]] = []
-    for ids in sequences:
-        if batch and sum(map(len, batch)) + len(ids) > BATCH:
+def _batches(pairs: list[Pair]) -> Iterator[list[Pair]]:
+    batch: list[Pair] = []
+    for pair in pairs:
+        if batch and sum(map(len, chain(*batch, pair))) > BATCH:
             yield batch
             batch = []
-        batch.append(ids)
+        batch.append(pair)
     if batch:
         yield batch

@@ -13,6 +13,7 @@ from ..study.settings import Run, Study
 from . import claims, comparisons, paper, tables
 
 RECORDS = ("verdicts", "items")  # parquet files, a row a response or a benchmark item
+ITEMS = ["model", "method", "seed", "task", "mode", "item_id", "correct"]  # what claims read of an item
 
 
 def gather(study: Study) -> None:
@@ -23,19 +24,19 @@ def gather(study: Study) -> None:
         StudyError: a part is missing; the message names the table.
     """
     evaluated = study.evaluated()
-    for name in ("attacks", "benign", "benchmarks", "examples"):
+    for name in ("attacks", "benign", "examples"):
         tables.write(study.results, name, _of_runs(_parts(study, name), evaluated))
     for name in ("rationales", "judge_agreement"):  # every model's run counts the same judges' agreement
         tables.write(study.results, name, _parts(study, name).drop_duplicates())
-    for name in ("coconot", "losses"):
+    for name in ("benchmarks", "coconot", "losses"):
         _gather_if_there(study, name, evaluated)
     stages = _parts(study, "stages")
     known = [run[1] == "all" or run in evaluated for run in zip(stages["model"], stages["method"], stages["seed"])]
     tables.write(study.results, "stages", stages[known])
     verdicts = _of_runs(pd.concat([pd.read_parquet(path) for path in _files(study, "verdicts", "parquet")], ignore_index=True), evaluated)
-    items = pd.concat([_items(study, run) for run in study.benchmarked()], ignore_index=True)
+    items = [_items(study, run) for run in study.benchmarked()]
     write_records(verdicts, study.results / "verdicts.parquet")
-    write_records(items, study.results / "items.parquet")
+    write_records(pd.concat(items, ignore_index=True) if items else pd.DataFrame(columns=ITEMS), study.results / "items.parquet")
     derive(study.results)
     write_stamp(study.stamp("tables"))
 
@@ -50,7 +51,7 @@ def derive(folder: Path) -> None:
 
 
 def _gather_if_there(study: Study, name: str, evaluated: list[Run]) -> None:
-    """A table that these runs may have written: losses.csv if an attack searched by likelihood, coconot.csv if the profile asks for noncompliance."""
+    """A table that these runs may have written: losses.csv if an attack searched by likelihood, the others if the profile asks for benchmarks or noncompliance."""
     (study.results / f"{name}.csv").unlink(missing_ok=True)
     rows = _of_runs(_parts(study, name), evaluated) if any(study.part(name).parent.glob("*.csv")) else ()
     if len(rows):

@@ -146,6 +146,11 @@ def read(folder: str | Path, name: str) -> pd.DataFrame:
     return _checked(frame, name)
 
 
+def find(folder: str | Path, name: str) -> pd.DataFrame:
+    """As `read`; if there is no such table, its columns without a row."""
+    return read(folder, name) if _path(folder, name).exists() else pd.DataFrame(columns=list(SCHEMAS[name].columns))
+
+
 def write(folder: str | Path, name: str, frame: pd.DataFrame) -> Path:
     """Check `frame` against the contract of `name`, then replace `folder`/`name`.csv in one step; its path.
 

@@ -89,6 +89,13 @@ class Profile(Section):
         return self
 
     @model_validator(mode="after")
+    def _without_benchmarks_nothing_goes_with_them(self):
+        others = [name for name, asked in (("noncompliance", self.noncompliance), ("mt_bench", self.mt_bench), ("instructions.prompts", self.instructions.prompts)) if asked]
+        if others and not self.benchmarks:
+            raise ValueError(f"{', '.join(others)} go with benchmarks, which are none; name one there or leave them out")
+        return self
+
+    @model_validator(mode="after")
     def _as_trained_are_benchmarks(self):
         more = sorted(set(self.as_trained) - set(self.benchmarks))
         if more:

@@ -202,8 +202,9 @@ class Study:
         return list(dict.fromkeys(first + further))
 
     def benchmarked(self) -> list[Run]:
-        """What of it takes the benchmarks too."""
-        return [run for run in self.evaluated() if not self.profile.benchmarked or run.method in self.profile.benchmarked]
+        """What of it takes the benchmarks too, if there are any."""
+        profile = self.profile
+        return [run for run in self.evaluated() if profile.benchmarks and (not profile.benchmarked or run.method in profile.benchmarked)]
 
     def _seeds(self, method: str) -> list[int]:
         return [0] if method == "base" else list(dict.fromkeys([*self.profile.seeds, *self.profile.repeats.get(method, ())]))

@@ -15,7 +15,8 @@ from rational_utils.study import provenance, settings, stages
 ROOT = Path(__file__).resolve().parents[2]
 METHODS = ["base", "circuit_breaker", "rational", "refusal_sft"]
 CHANGED = ["noncompliance={coconot: 1, xstest_unsafe: 1}", "methods=[base, rational]", "also={}"]
-SET_CHANGED = [word for change in CHANGED for word in ("--set", change)]
+ATTACKS_ALONE = ["methods=[base, rational]", "also={}", "benchmarks={}", "as_trained={}", "mt_bench=0", "noncompliance={}", "instructions.prompts=0"]
+SET_CHANGED, SET_ATTACKS_ALONE = ([word for change in changes for word in ("--set", change)] for changes in (CHANGED, ATTACKS_ALONE))
 
 
 def reproduce(runs: Path, *arguments: str, profile: str = "smoke"):
@@ -157,6 +158,15 @@ def test_what_depends_on_a_stage_that_ran_by_itself_runs_afterwards(study, runs)
     made = reproduce(runs, *SET_CHANGED)
     assert made.returncode == 0, made.stderr[-2000:]
     assert again(study, before) == {"tables.all-s0", "07_figures.all-s0"}
+
+
+def test_attacks_can_be_all_that_is_measured(study, runs):
+    before = stamped(study)
+    made = reproduce(runs, *SET_ATTACKS_ALONE)
+    assert made.returncode == 0, made.stderr[-2000:]
+    assert again(study, before) == {"tables.all-s0", "07_figures.all-s0"} and not (study.results / "benchmarks.csv").exists()
+    verdicts = tables.read(study.results, "claims").set_index("claim")["verdict"]
+    assert verdicts[["C4a", "C5a", "C7"]].eq("not measured").all() and verdicts["C1a"] != "not measured"
 
 
 def stamped(study) -> dict[Path, int]:

@@ -60,7 +60,7 @@ def test_scores(here_and_there):
 def test_likelihoods(here_and_there):
     def likelihoods(model, tokenizer):
         pairs = [(render(tokenizer, text), "It is " + text) for text in TEXTS]
-        return [*likelihood.reference_nll(model, tokenizer, pairs, 8), *likelihood.order_gain(model, tokenizer, TEXTS, 12)]
+        return [*likelihood.reference_nll(model, tokenizer, pairs, 8), *(gain for pair in likelihood.gains(model, tokenizer, TEXTS[::-1], TEXTS, 12) for gain in pair)]
 
     here, there = here_and_there(likelihoods)
     assert there == pytest.approx(here, abs=1e-5)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from rational_utils.models import chat, likelihood, loading
-from rational_utils.models.likelihood import order_gain, reference_nll
+from rational_utils.models.likelihood import Gains, gains, reference_nll
 
 CONTEXTS, REFERENCES = ["What is tea?", "short", "What is tea?"], [" a drink made of leaves", "and so on " * 9, " no"]
 
@@ -32,20 +32,25 @@ def test_nothing_to_score_is_refused(pair):
 
 
 @pytest.mark.parametrize("batch", [1, 40, 10_000])
-def test_the_gain_by_order_is_the_difference_of_two_likelihoods(batch, monkeypatch):
+def test_gains_are_differences_of_two_likelihoods(batch, monkeypatch):
     monkeypatch.setattr(likelihood, "BATCH", batch)
     model, tokenizer = loading.load("tiny")
     texts = ["the kettle sings and the tea is ready", "stop", "the kettle sings and the tea is ready", "ready is tea the and sings kettle the"]
+    questions = ["How is the tea?", "", "Where is the kettle?", "How is the tea?"]
     shuffled = likelihood.random.Random(0)
     mixed = {text: " ".join(shuffled.sample(text.split(), len(text.split()))) for text in dict.fromkeys(texts)}
-    prompt = chat.render(tokenizer, "")
-    own, other = (reference_nll(model, tokenizer, [(prompt, text) for text in version], 6) for version in (texts, [mixed[text] for text in texts]))
-    assert order_gain(model, tokenizer, texts, 6) == pytest.approx([b - a for a, b in zip(own, other)], abs=1e-4)
+    empty, asked = chat.render(tokenizer, ""), [chat.render(tokenizer, question) for question in questions]
+    own, other = (reference_nll(model, tokenizer, [(empty, text) for text in version], 6) for version in (texts, [mixed[text] for text in texts]))
+    behind = reference_nll(model, tokenizer, [*zip(asked, texts)], 6)
+    found = gains(model, tokenizer, questions, texts, 6)
+    assert [gain.order for gain in found] == pytest.approx([b - a for a, b in zip(own, other)], abs=1e-4)
+    assert [gain.question for gain in found] == pytest.approx([a - b for a, b in zip(own, behind)], abs=1e-4) and found[1].question == pytest.approx(0, abs=1e-6)
 
 
 def test_one_word_gains_nothing_by_its_order():
-    assert order_gain(*loading.load("tiny"), ["stop", "no no no no"], 9) == [0.0, 0.0]
+    assert [gain.order for gain in gains(*loading.load("tiny"), ["Why?"] * 2, ["stop", "no no no no"], 9)] == [0.0, 0.0]
 
 
 def test_where_there_are_no_words_there_is_no_gain():
-    assert order_gain(*loading.load("tiny"), ["stop", " ", None, ""], 9) == [0.0, None, None, None]
+    found = gains(*loading.load("tiny"), ["Why?"] * 4, ["stop", " ", None, ""], 9)
+    assert found[1:] == [Gains(None, None)] * 3 and None not in found[0]

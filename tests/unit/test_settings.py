@@ -68,6 +68,7 @@ def test_unknown_profile_lists_the_known_ones():
         ("about=7", ("about", "7", "string")),
         ("training=3", ("training", "got 3")),
         ("as_trained={mmlu: 2}", ("as_trained names mmlu", "benchmarks does not")),
+        ("benchmarks={}", ("noncompliance", "benchmarks, which are none")),
         ("benchmarks.mmlu_subset=0", ("benchmarks.mmlu_subset", "got 0", "1")),
         ("shards=0", ("shards", "got 0", "1")),
         ("rewriter={model: willow-1}", ("rewriter", "'willow-1'", "url")),
@@ -191,6 +192,7 @@ def test_the_benchmarks_can_be_for_some_methods_alone():
     assert settings.load("quick").benchmarked() == settings.load("quick").evaluated()
     study = settings.load("smoke", ["benchmarked=[base, rational, refusal_sft]"])
     assert [run[:2] for run in study.benchmarked()] == [("tiny", "base"), ("tiny", "refusal_sft"), ("tiny", "rational"), ("tiny-gemma", "base"), ("tiny-gemma", "rational")]
+    assert settings.load("attacks").benchmarked() == []
     with pytest.raises(StudyError, match="benchmarked names rational_benign_10, but methods has none"):
         settings.load("smoke", ["benchmarked=[rational_benign_10]"])
 

@@ -4,7 +4,7 @@ import os
 import pandas as pd
 import pytest
 
-from rational_utils.results.tables import SCHEMAS, read, write, write_bytes
+from rational_utils.results.tables import SCHEMAS, find, read, write, write_bytes
 
 RUN = {"model": "m", "method": "base", "seed": 0}
 ROWS = {
@@ -94,6 +94,12 @@ def test_a_bad_file_is_named_on_reading(tmp_path):
     table("benign", over_refusal=7).to_csv(tmp_path / "benign.csv", index=False)
     with pytest.raises(ValueError, match=r"^benign.csv: column 'over_refusal', row 2: 7 is outside \[0, 1\]$"):
         read(tmp_path, "benign")
+
+
+def test_a_table_that_need_not_be_there_has_no_rows(tmp_path):
+    assert find(tmp_path, "losses").empty and list(find(tmp_path, "losses")) == list(SCHEMAS["losses"].columns)
+    with pytest.raises(ValueError, match="no result table"):
+        find(tmp_path, "loss")
 
 
 def test_missing_things_are_named(tmp_path):
