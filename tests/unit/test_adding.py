@@ -9,7 +9,7 @@ from rational_utils.results import adding, gather, tables
 from rational_utils.study import settings
 from rational_utils.study.errors import StudyError
 
-PUBLISHED = settings.load("cpu").published_results
+PUBLISHED = settings.load("quick").published_results  # small, and the same to what is tested here
 LATER = "refusal_sft"
 
 
@@ -69,7 +69,7 @@ def a_run(tmp_path, monkeypatch):
     monkeypatch.setenv("RATIONAL_RUNS", str(tmp_path))
     folder = settings.load("cpu").results
     folder.mkdir(parents=True)
-    return shutil.copy(PUBLISHED / "verdicts.parquet", folder)
+    return shutil.copy(settings.load("cpu").published_results / "verdicts.parquet", folder)
 
 
 @pytest.mark.parametrize("changes", [["methods=[base]"], ["model=gemma-3-270m"], ["repeats={}"]])
