@@ -20,21 +20,13 @@ from transformers import AutoModelForCausalLM, LlamaConfig
 
 from ..study import methods, settings
 from ..study.errors import StudyError
-from ..study.profile import Profile
 from ..study.settings import Study
 from . import tables
+from .amounts import amount
 
 REFERENCE = "quick"
 MACHINE = "machine.json"  # beside the published tables: amounts of work and the processor that they were measured on
 PARAMETERS = {"tiny": 1e5, "tiny-gemma": 1e5, "smollm2-135m": 135e6, "gemma-3-270m": 270e6}
-OPENINGS = {"line": 0.5, "sentence": 0.35}  # what a row costs that teaches only the opening of an answer, in whole rows
-WRITTEN = 0.015  # what a token costs that is written, in whole rows learnt
-ITEM = 0.07  # what a token costs that is written, in benchmark items of `quick`
-# What an item of these tasks costs, and the examples before all items once, in items of `quick` (about 40 tokens). MC2's choices hold MC1's.
-ITEMS = {"truthfulqa_mc1": 1.6, "truthfulqa_mc2": 0.5, "toxigen": 0.6, "arc_challenge": 1.5, "hellaswag": 2.4, "mmlu": 3.0, "winogrande": 1.0, "gsm8k": 10.0}
-TWO_REFERENCES = 12  # what the two reference answers to a question of MT-Bench cost
-CATEGORIES = {"coconot": 5, "coconot_contrast": 3, "xstest_safe": 1, "xstest_unsafe": 1}
-EXAMPLES = {"arc_challenge": 26, "hellaswag": 15, "mmlu": 690, "winogrande": 3, "gsm8k": 18}
 LAYER = {  # SmolLM2-135M's shapes: the processor is timed on what it will do
     "hidden_size": 576, "intermediate_size": 1536, "num_attention_heads": 9, "num_key_value_heads": 3, "num_hidden_layers": 1, "vocab_size": 8,
 }  # fmt: skip
@@ -55,7 +47,7 @@ def plan(study: Study) -> pd.DataFrame:
     rows = []
     for stage, model, method, seed in _stages(study):
         known = measured.loc[_like(stage, method, measured.index)]
-        work = _amount(stage, method, study.profile) / machine["amounts"][" ".join(known.name)]
+        work = amount(stage, method, study.profile) / machine["amounts"][" ".join(known.name)]
         larger = PARAMETERS[model] / PARAMETERS[known["model"]]
         seconds = known["seconds"] * work * (larger * slower if isinstance(known["dtype"], str) else 1)
         memory = known["peak_mb"] * max(1, larger)
@@ -97,7 +89,7 @@ def compared(planned: pd.DataFrame, study: Study) -> pd.DataFrame:
 
 def amounts(study: Study) -> dict[str, float]:
     """Work of every stage, by "stage method"."""
-    return {f"{stage} {method}": _amount(stage, method, study.profile) for stage, model, method, _ in _stages(study) if model == study.profile.model}
+    return {f"{stage} {method}": amount(stage, method, study.profile) for stage, model, method, _ in _stages(study) if model == study.profile.model}
 
 
 def _stages(study: Study) -> list[tuple[str, str, str, int]]:
@@ -109,40 +101,6 @@ def _stages(study: Study) -> list[tuple[str, str, str, int]]:
         *(("04_attack_evaluation", *run) for run in evaluated), *(("05_benchmark_evaluation", *run) for run in benchmarked),
         *(("05b_noncompliance", *run) for run in benchmarked if study.profile.noncompliance),
     ]  # fmt: skip
-
-
-def _amount(stage: str, method: str, profile: Profile) -> float:
-    """Tokens written, learnt or scored, up to a factor that is the same for all profiles."""
-    prompts, attacks, rationales = profile.prompts, profile.attacks, profile.rationales
-    benign = prompts.train_sensitive + prompts.train_plain
-    if stage.startswith("02"):
-        return 4 * rationales.section_tokens * prompts.train_harmful * (1 + prompts.reasoned_wordings) + (3 * rationales.section_tokens + rationales.answer_tokens) * benign
-    if stage.startswith("03b"):
-        wanted, asked = profile.circuit_breaker, (1 + prompts.wrapped_harmful) * prompts.train_harmful
-        learnt = (wanted.harmful_per_step + wanted.retained_per_step) * wanted.steps * max(wanted.targets)
-        return learnt + WRITTEN * wanted.answer_tokens * asked
-    if stage.startswith("03"):
-        openings = prompts.wrapped_harmful * prompts.train_harmful + prompts.wrapped_benign * benign
-        reasoned = prompts.reasoned_wordings * prompts.train_harmful
-        whole, opening = profile.training.whole, OPENINGS[profile.training.opening]
-        plain = (whole + opening * (1 - whole)) * (prompts.train_harmful + benign)
-        return (plain + opening * openings + (1 - opening) * reasoned) * profile.training.epochs
-    if stage.startswith("04"):
-        asked = (prompts.test_harmful + prompts.test_harmful_held_out) * len(attacks.names) + prompts.test_sensitive + prompts.test_sensitive_new + prompts.test_plain
-        return asked * _tokens_of_an_answer(profile, method)
-    if stage.startswith("05b"):
-        return sum(CATEGORIES[name] * count for name, count in profile.noncompliance.items()) * _tokens_of_an_answer(profile, method)
-    if stage.startswith("05"):
-        wanted, as_trained = profile.instructions, sum(profile.as_trained.values())
-        scored = sum(ITEMS.get(task, 1) * count + EXAMPLES.get(task, 0) for task, count in profile.benchmarks.items()) + 2 * as_trained
-        scored += TWO_REFERENCES * profile.mt_bench
-        reasoned = (wanted.prompts + as_trained + 2 * profile.mt_bench) * wanted.rationale_tokens * methods.reasons(method)
-        return scored + ITEM * (wanted.prompts * wanted.answer_tokens + reasoned)
-    return 1
-
-
-def _tokens_of_an_answer(profile: Profile, method: str) -> int:
-    return profile.attacks.answer_tokens + profile.attacks.rationale_tokens * methods.reasons(method)
 
 
 def processor() -> str:

@@ -122,9 +122,13 @@ class Search(Section):
     rewriting_tokens: Positive
     apart: dict[str, dict[Literal["steps", "width", "top", "suffix_tokens", "together", "rounds", "streams", "branches", "population"], Positive]] = {}
 
+    def of(self, attack: str) -> "Search":
+        """The section as it is for this attack."""
+        return self.model_copy(update=self.apart.get(attack, {}))
+
     def budget(self, attack: str) -> dict[str, int]:
         """The fields of `attacks.Budget` for this attack."""
-        return self.model_dump(exclude={"questions", "rewriting_tokens", "apart"}) | self.apart.get(attack, {})
+        return self.of(attack).model_dump(exclude={"questions", "rewriting_tokens", "apart"})
 
 
 class LlmJudge(Section):

@@ -50,6 +50,16 @@ def test_more_work_takes_longer_in_its_own_stage_alone(field, stage):
     assert (ratio[there] > 1.2).all() and (ratio[~there] == 1).all()
 
 
+def test_turns_and_searches_are_paid_for():
+    def cost(*changes):
+        return planned(*changes)["seconds"]["04_attack_evaluation"]["base"]
+
+    direct, searched = cost("attacks.names=[direct]"), cost("attacks.names=[gcg]")
+    assert cost("attacks.names=[crescendo]") > 1.5 * direct and searched > 5 * direct
+    assert cost("attacks.names=[gcg]", "attacks.search.steps=40") > 1.5 * searched and cost("attacks.names=[gcg]", "attacks.search.apart={gcg: {steps: 40}}") > 1.5 * searched
+    assert cost("attacks.questions=15") < cost() and cost("attacks.questions=30") == cost("attacks.questions=99") == cost()
+
+
 def test_examples_and_longer_items_are_paid_for():
     cost = {setting: planned(f"benchmarks={{{setting}}}", "as_trained={}")["seconds"]["05_benchmark_evaluation", "base"] for setting in ("piqa_subset: 40", "mmlu: 40", "mmlu: 80")}
     assert cost["mmlu: 40"] > 10 * cost["piqa_subset: 40"] and 1 < cost["mmlu: 80"] / cost["mmlu: 40"] < 1.3
@@ -78,6 +88,6 @@ def test_on_the_published_processor_its_speed_in_this_moment_does_not_count(monk
 
 def test_the_plan_of_the_published_work_is_what_was_measured(monkeypatch):
     published = plan._machine()["amounts"]
-    monkeypatch.setattr(plan, "_amount", lambda stage, method, profile: published[f"{stage} {method}"])
+    monkeypatch.setattr(plan, "amount", lambda stage, method, profile: published[f"{stage} {method}"])
     measured = plan.tables.read(plan._published(), "stages").set_index(["stage", "method"])["seconds"]
     assert planned()["seconds"].to_dict() == pytest.approx(measured.drop("07_figures", errors="ignore").to_dict(), abs=0.06)
