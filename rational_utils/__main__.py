@@ -68,7 +68,8 @@ def _check(options) -> None:
 
     study = _study(options)
     try:
-        benchmarks.require(study.profile.benchmarks, study.profile.as_trained)
+        if study.profile.benchmarks:
+            benchmarks.require(study.profile.benchmarks, study.profile.as_trained)
     except ValueError as error:
         raise StudyError(f"profile {study.profile.name}, benchmarks: {error}") from None
     if study.profile.data != "fixtures":

@@ -28,13 +28,14 @@ def gather(study: Study) -> None:
         tables.write(study.results, name, _of_runs(_parts(study, name), evaluated))
     for name in ("rationales", "judge_agreement"):  # every model's run counts the same judges' agreement
         tables.write(study.results, name, _parts(study, name).drop_duplicates())
-    for name in ("benchmarks", "coconot", "losses"):
-        _gather_if_there(study, name, evaluated)
+    benchmarked = study.benchmarked()
+    for name, runs in (("benchmarks", benchmarked), ("coconot", benchmarked if study.profile.noncompliance else []), ("losses", evaluated)):
+        _gather_if_there(study, name, runs)
     stages = _parts(study, "stages")
     known = [run[1] == "all" or run in evaluated for run in zip(stages["model"], stages["method"], stages["seed"])]
     tables.write(study.results, "stages", stages[known])
     verdicts = _of_runs(pd.concat([pd.read_parquet(path) for path in _files(study, "verdicts", "parquet")], ignore_index=True), evaluated)
-    items = [_items(study, run) for run in study.benchmarked()]
+    items = [_items(study, run) for run in benchmarked]
     write_records(verdicts, study.results / "verdicts.parquet")
     write_records(pd.concat(items, ignore_index=True) if items else pd.DataFrame(columns=ITEMS), study.results / "items.parquet")
     derive(study.results)
@@ -50,10 +51,10 @@ def derive(folder: Path) -> None:
     tables.write(folder, "paper_recomputed", paper.recompute(reported))
 
 
-def _gather_if_there(study: Study, name: str, evaluated: list[Run]) -> None:
+def _gather_if_there(study: Study, name: str, runs: list[Run]) -> None:
     """A table that these runs may have written: losses.csv if an attack searched by likelihood, the others if the profile asks for benchmarks or noncompliance."""
     (study.results / f"{name}.csv").unlink(missing_ok=True)
-    rows = _of_runs(_parts(study, name), evaluated) if any(study.part(name).parent.glob("*.csv")) else ()
+    rows = _of_runs(_parts(study, name), runs) if runs and any(study.part(name).parent.glob("*.csv")) else ()
     if len(rows):
         tables.write(study.results, name, rows)
 
