@@ -6,7 +6,7 @@ import json
 
 import pandas as pd
 
-from rational_utils.results import display, plan, tables
+from rational_utils.results import display, measured, tables
 from rational_utils.study import settings
 from rational_utils.study.markdown import to_markdown
 from rational_utils.study.settings import ROOT
@@ -38,7 +38,7 @@ def whole() -> str:
     stages = tables.read(published, "stages")
     kinds = {"02": "rationales", "03": "training", "04": "attacks", "05": "benchmarks"}
     ours = stages.groupby(stages["stage"].str[:2].map(kinds))["seconds"].sum()
-    fixed = json.loads((published / plan.MACHINE).read_text())["fixed_seconds"] * len(stages)
+    fixed = json.loads((published / measured.MACHINE).read_text())["fixed_seconds"] * len(stages)
     straight = pd.read_csv(path)
     theirs = straight.groupby(straight["part"].str.split().str[0])["scaled"].sum()
     frame = pd.DataFrame({"straight script, s": theirs, "quick, s": ours}).fillna(0.0)

@@ -113,7 +113,7 @@ def _plan(options) -> None:
 
     study = _study(options)
     planned = plan.plan(study)
-    fixed = plan.fixed_seconds() * len(planned)
+    fixed = plan.fixed_seconds(study) * len(planned)
     print(plan.compared(planned, study).to_string(index=False))
     print(f"in all {(planned['seconds'].sum() + fixed) / 60:.1f} minutes, {fixed:.0f} seconds of them for starting notebooks; largest stage {planned['peak_mb'].max() / 1000:.1f} GB")
 

@@ -14,7 +14,8 @@ from ..study import stages
 from ..study.errors import StudyError
 from ..study.markdown import to_markdown
 from ..study.settings import ROOT, Study
-from . import adding, claims, display, families, plan, tables
+from . import adding, claims, display, families, machine, plan, tables
+from .measured import MACHINE
 from .names import method_title
 from .statistics import pooled_asr
 
@@ -47,7 +48,7 @@ def _publish_whole(study: Study) -> None:
     for table in study.published_results.glob("*.csv"):
         if not (study.results / table.name).exists():
             table.unlink()
-    _write_machine(study, machine(study))
+    _write_machine(study, cost(study))
     for notebook in sorted(stages.NOTEBOOKS.glob("*.ipynb")):
         for executed in _executed(study, notebook.stem):
             _take_outputs(notebook, executed)
@@ -55,7 +56,7 @@ def _publish_whole(study: Study) -> None:
 
 def _publish_beside(study: Study) -> None:
     """Tables put among those that are there, and the notebook that draws them run on all."""
-    path = study.published_results / plan.MACHINE
+    path = study.published_results / MACHINE
     before = json.loads(path.read_text()) if path.exists() else {}
     adding.check(study, before)
     adding.add(study.results, study.published_results)
@@ -65,7 +66,7 @@ def _publish_beside(study: Study) -> None:
 
 
 def _write_machine(study: Study, known: dict) -> None:
-    (study.published_results / plan.MACHINE).write_text(json.dumps(known) + "\n")
+    (study.published_results / MACHINE).write_text(json.dumps(known) + "\n")
 
 
 def _with_a_place(blocks: dict[str, str]) -> dict[str, str]:
@@ -151,13 +152,13 @@ def _interval(row, sign: str) -> str:
     return f"{100 * row.effect:{sign}.1f} [{100 * row.low:{sign}.1f}, {100 * row.high:{sign}.1f}]"
 
 
-def machine(study: Study) -> dict:
+def cost(study: Study) -> dict:
     """What `plan` scales by: the processor's speed, and the seconds that a notebook takes besides its stage (kernel, imports);
     with the amounts of work that were done."""
     stages_table = tables.read(study.results, "stages")
     durations = [run["duration"] for name, run in _papermill(study) if not name.startswith("07")]
     return {
-        "layer_tokens_per_second": round(plan.speed(study.profile.dtype)), "processor": plan.processor(),
+        "layer_tokens_per_second": round(machine.speed(study.profile.dtype)), "processor": machine.processor(),
         "fixed_seconds": round((sum(durations) - stages_table["seconds"].sum()) / len(durations), 2),
         "amounts": plan.amounts(study), "settings": adding.settings_of(study),
     }  # fmt: skip
@@ -170,7 +171,7 @@ def _papermill(study: Study) -> list[tuple[str, dict]]:
 def cost_block(folder: Path, profile: str) -> str:
     """Measured time and memory of the published run's notebooks but the one that draws, in one sentence."""
     ran = tables.read(folder, "stages").query("not stage.str.startswith('07')")
-    starting = json.loads((folder / plan.MACHINE).read_text())["fixed_seconds"]
+    starting = json.loads((folder / MACHINE).read_text())["fixed_seconds"]
     minutes, memory = (ran["seconds"].sum() + starting * len(ran)) / 60, ran["peak_mb"].max() / 1000
     return (
         f"The {len(ran)} notebooks behind the published figures of `{profile}` took {minutes:.0f} minutes on {os.cpu_count()} CPU cores, without making the "

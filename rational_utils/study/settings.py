@@ -59,13 +59,23 @@ def load(profile: str, overrides: list[str] | tuple[str, ...] = ()) -> "Study":
         raise StudyError(f"profile {profile}: {one_line(error)}") from None
 
 
+def lineage(profile: str) -> list[str]:
+    """The profile's name, and those of the profiles that it builds on, the nearest first."""
+    base = _file(profile).get("base")
+    return [profile, *(lineage(base) if base else ())]
+
+
 def _fields(profile: str) -> dict[str, Any]:
     """A profile file's fields; what it does not say itself is taken from the one that it names as `base`."""
-    own = _read((PROFILES / f"{profile}.yaml").read_text())
+    own = _file(profile)
     fields = _fields(own.pop("base")) if "base" in own else {}
     for name, value in own.items():
         fields[name] = {**fields[name], **value} if name in SECTIONS and name in fields else value
     return fields
+
+
+def _file(profile: str) -> dict[str, Any]:
+    return _read((PROFILES / f"{profile}.yaml").read_text())
 
 
 def one_line(error: ValidationError) -> str:
@@ -170,6 +180,11 @@ class Study:
     def unfinished(self) -> Path:
         """Finished items of stages that have not ended."""
         return self.runs / "unfinished" / self.profile.model
+
+    @property
+    def answers(self) -> Path:
+        """What models and attackers said, kept so that another judge need not ask again."""
+        return self.runs / "answers" / self.profile.model
 
     def stamp(self, stage: str, method: str = "all", seed: int = 0, mark: str = "") -> Path:
         """Written last by a stage, or by the share of it that the mark names; the workflow engine watches these files alone."""

@@ -94,6 +94,7 @@ def run(name: str, given: dict[str, Any]) -> Path:
     Raises:
         StudyError: bad parameters (before anything runs), or the notebook failed (the message names its error).
     """
+    sys.modules.setdefault("rfc3987_syntax", None)  # a grammar of addresses that jsonschema takes seconds to read, and that no notebook's check uses
     import papermill
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
@@ -199,9 +200,14 @@ def bring(study: Study, stage: str, method: str = "all", seed: int = 0) -> None:
 def code_fingerprint(name: str, *rooms: str) -> str:
     """Changes when a code cell of the notebook changes (not its text or outputs), or a file of the rooms it uses, code, YAML or JSON."""
     code = ["".join(cell["source"]) for cell in _cells(NOTEBOOKS / f"{name}.ipynb") if cell["cell_type"] == "code"]
+    return settings.digest("\n".join([*code, rooms_fingerprint(*rooms)]))
+
+
+def rooms_fingerprint(*rooms: str) -> str:
+    """Changes when a file of these folders or modules of the package changes, code, YAML or JSON."""
     package = ROOT / "rational_utils"
     files = [file for room in rooms for file in (_texts(package / room) if (package / room).is_dir() else [package / f"{room}.py"])]
-    return settings.digest("\n".join([*code, *(file.read_text() for file in files)]))
+    return settings.digest("\n".join(file.read_text() for file in files))
 
 
 def _texts(room: Path) -> list[Path]:

@@ -198,8 +198,10 @@ def test_an_unknown_profile_is_one_line(runs):
     assert made.returncode == 2 and made.stderr.strip() == "error: profile: got 'quik'; allowed: attacks, cpu, paper, quick, smoke"
 
 
-def test_the_notebooks_run_by_themselves(study, runs):
+def test_the_notebooks_run_by_themselves_and_ask_nothing_that_was_answered(study, runs):
+    answered = provenance.sha256(study.answers)
     environment = {**os.environ, "RATIONAL_RUNS": str(runs), "RATIONAL_PROFILE": "smoke", "TQDM_DISABLE": "1"}
     command = [sys.executable, "-m", "pytest", "-q", "--nbval-lax", "--nbval-cell-timeout=300", "-p", "no:cacheprovider", "notebooks"]
     made = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert made.returncode == 0, made.stdout[-5000:]
+    assert provenance.sha256(study.answers) == answered

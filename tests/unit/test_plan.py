@@ -2,20 +2,24 @@
 
 import pytest
 
-from rational_utils.results import plan
+from rational_utils.results import machine, measured, plan
 from rational_utils.study import settings
 from rational_utils.study.errors import StudyError
 
 
-def test_the_processor_is_told_by_name_and_cores(told=plan.processor):
+QUICK = measured.runs("quick")[0]
+FIRST = QUICK.machine
+
+
+def test_the_processor_is_told_by_name_and_cores(told=machine.processor):
     assert told().endswith(" cores") and len(told().split(", ")[0]) > 3
 
 
 @pytest.fixture(autouse=True)
-def machine(monkeypatch):
-    """Another processor than the published one, as fast."""
-    monkeypatch.setattr(plan, "processor", lambda: "another")
-    monkeypatch.setattr(plan, "speed", lambda dtype: plan._machine()["layer_tokens_per_second"])
+def elsewhere(monkeypatch):
+    """Another processor than the one of the published `quick`, as fast."""
+    monkeypatch.setattr(machine, "processor", lambda: "another")
+    monkeypatch.setattr(machine, "speed", lambda dtype: FIRST["layer_tokens_per_second"])
 
 
 def planned(*overrides):
@@ -29,12 +33,11 @@ def test_every_stage_of_the_profile_is_planned_once():
     assert (planned()["seconds"] > 0).all() and (planned()["peak_mb"] > 0).all()
 
 
-def test_methods_that_were_not_published_cost_what_the_most_like_one_does():
-    study = settings.load("cpu", ["also={}", "repeats={}"])
-    wanted = plan.plan(study).set_index(["stage", "method"])["seconds"]
+def test_methods_that_were_not_published_cost_what_the_most_like_one_does(monkeypatch):
+    monkeypatch.setattr(measured, "runs", lambda profile: [QUICK])
+    wanted = plan.plan(settings.load("cpu", ["also={}", "repeats={}"])).set_index(["stage", "method"])["seconds"]
     for stage in ("03_lora_finetuning", "04_attack_evaluation"):
         assert wanted[stage, "rational_benign_25"] == wanted[stage, "rational"]
-    assert {method for stage, method in wanted.index if stage.startswith("05")} == {"base", "refusal_sft", "circuit_breaker", "rational"}
     assert wanted["04_attack_evaluation", "circuit_breaker"] == wanted["04_attack_evaluation", "base"] > 1
     assert 0.2 < wanted["03b_circuit_breaker", "circuit_breaker"] / wanted["03_lora_finetuning", "rational"] < 5
 
@@ -74,20 +77,35 @@ def test_what_was_never_measured_is_not_foretold():
 
 def test_a_slower_processor_takes_longer(monkeypatch):
     before = planned()
-    monkeypatch.setattr(plan, "speed", lambda dtype: plan._machine()["layer_tokens_per_second"] / 2)
+    monkeypatch.setattr(machine, "speed", lambda dtype: FIRST["layer_tokens_per_second"] / 2)
     ratio = (planned()["seconds"] / before["seconds"]).drop("01_data_curation")
     assert ratio.between(1.9, 2.1).all()
 
 
 def test_on_the_published_processor_its_speed_in_this_moment_does_not_count(monkeypatch):
     before = planned()
-    monkeypatch.setattr(plan, "processor", lambda: plan._machine()["processor"])
-    monkeypatch.setattr(plan, "speed", lambda dtype: 1.0)
+    monkeypatch.setattr(machine, "processor", lambda: FIRST["processor"])
+    monkeypatch.setattr(machine, "speed", lambda dtype: 1.0)
     assert (planned()["seconds"] == before["seconds"]).all()
 
 
-def test_the_plan_of_the_published_work_is_what_was_measured(monkeypatch):
-    published = plan._machine()["amounts"]
-    monkeypatch.setattr(plan, "amount", lambda stage, method, profile: published[f"{stage} {method}"])
-    measured = plan.tables.read(plan._published(), "stages").set_index(["stage", "method"])["seconds"]
-    assert planned()["seconds"].to_dict() == pytest.approx(measured.drop("07_figures", errors="ignore").to_dict(), abs=0.06)
+@pytest.mark.parametrize("profile", ["quick", "cpu", "attacks"])
+def test_the_plan_of_the_published_work_is_what_was_measured(profile, monkeypatch):
+    run, study = measured.runs(profile)[0], settings.load(profile)
+    monkeypatch.setattr(machine, "processor", lambda: run.machine["processor"])
+    monkeypatch.setattr(plan, "amount", lambda stage, method, profile: run.machine["amounts"].get(f"{stage} {method}", 1))
+    foretold = plan.plan(study).set_index(["stage", "model", "method", "seed"])["seconds"]
+    took = run.stages.set_index(["stage", "model", "method", "seed"])["seconds"].drop("07_figures", errors="ignore")
+    assert foretold[took.index].to_dict() == pytest.approx(took.to_dict(), abs=0.06)
+
+
+def test_the_nearest_published_run_that_has_a_stage_tells_its_cost():
+    attacks, cpu, quick = (measured.runs(name)[0] for name in ("attacks", "cpu", "quick"))
+    assert settings.lineage("attacks") == ["attacks", "cpu", "quick"] and len(measured.runs("attacks")) == 3
+
+    def seconds(stage, method):
+        return measured.nearest([attacks, cpu, quick], stage, "smollm2-135m", method).seconds
+
+    assert seconds("04_attack_evaluation", "rational") == attacks.find("04_attack_evaluation", "smollm2-135m", "rational").seconds
+    assert seconds("04_attack_evaluation", "refusal_sft") == cpu.find("04_attack_evaluation", "smollm2-135m", "refusal_sft").seconds
+    assert seconds("03b_circuit_breaker", "circuit_breaker") == cpu.find("03b_circuit_breaker", "smollm2-135m", "circuit_breaker").seconds
