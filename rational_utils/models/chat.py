@@ -40,6 +40,15 @@ def end_of_turn(tokenizer) -> str:
     return max(found, key=len)
 
 
+def next_turn(tokenizer) -> str:
+    """How a user's next turn begins, on a line of its own, where the template says it in plain words: a model that was never taught to end its turn
+    goes on with it. "" where a token of its own says it."""
+    words = "These are the words."
+    rendered = tokenizer.apply_chat_template([{"role": role, "content": words} for role in ("user", "assistant", "user")], tokenize=False)
+    begins = rendered.split(words)[-2].split(end_of_turn(tokenizer))[-1].strip()
+    return "" if any(str(token) in begins for token in tokenizer.added_tokens_decoder.values()) else f"\n{begins}"
+
+
 @dataclass(frozen=True)
 class Encoded:
     """Token ids of a dialogue, its labels (IGNORED where no loss is taken) and what a token's loss counts; each of length (tokens,)."""

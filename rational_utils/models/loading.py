@@ -15,7 +15,7 @@ from transformers.utils import logging as transformers_logging
 from ..corpus import hub
 from ..study.provenance import manifest_path, sha256
 from ..study.settings import cache_folder
-from . import chat, conversion, ragged, tiny
+from . import chat, conversion, ragged, templates, tiny
 
 
 def load(name: str, adapter: Path | None = None, dtype: str = "float32"):
@@ -30,6 +30,7 @@ def load(name: str, adapter: Path | None = None, dtype: str = "float32"):
     transformers_logging.disable_progress_bar()
     torch.manual_seed(0)
     model, tokenizer = tiny.make(name) if name.startswith("tiny") else _from_folder(_folder(name))
+    tokenizer.chat_template = templates.OURS.get(name, tokenizer.chat_template)
     tokenizer.eos_token = chat.end_of_turn(tokenizer)
     if adapter:
         model = with_adapter(model, adapter).merge_and_unload()

@@ -12,7 +12,7 @@ from .guides import Script, Section
 @dataclass(frozen=True)
 class Request:
     """A rendered prompt; `temperature` 0 is greedy; `guide` leads the text section by section and sets its own limits; the text ends behind
-    the first of `stops` that it comes to hold."""
+    the first of `stops` that it comes to hold, and before a user's next turn if the template begins one in plain words."""
 
     prompt: str
     max_new_tokens: int = 0
@@ -38,8 +38,9 @@ class Completion:
 
 
 class Row:
-    def __init__(self, index: int, request: Request, tokenizer, eos: int):
-        self.index, self.request, self.tokenizer, self.eos = index, request, tokenizer, eos
+    def __init__(self, index: int, request: Request, tokenizer, eos: int, turn: str):
+        self.index, self.request, self.tokenizer, self.eos, self.turn = index, request, tokenizer, eos, turn
+        self.stops = (*request.stops, turn) if turn and not request.guide else request.stops
         self.prompt_ids = tokenizer.encode(request.prompt, add_special_tokens=False)
         self.ids: list[int] = []
         self.finished = self.left = False
@@ -77,10 +78,10 @@ class Row:
 
     def _stopped(self) -> bool:
         """Whether a stop sequence has just been written; no token is less than a byte of it."""
-        if not self.request.stops:
+        if not self.stops:
             return False
-        newest = self.tokenizer.decode(self.ids[-max(len(stop.encode()) for stop in self.request.stops) :], skip_special_tokens=True)
-        return any(stop in newest for stop in self.request.stops)
+        newest = self.tokenizer.decode(self.ids[-max(len(stop.encode()) for stop in self.stops) :], skip_special_tokens=True)
+        return any(stop in newest for stop in self.stops)
 
     def chance(self) -> float:
         """A number in [0, 1) that depends on the request's seed and on how many were drawn before."""
@@ -91,6 +92,7 @@ class Row:
 
     def completion(self, tokenizer) -> Completion:
         text = tokenizer.decode(self.ids, skip_special_tokens=True)
+        text = text.split(self.turn)[0].rstrip() if self.turn in self.stops and self.turn in text else text
         script = self.script
         guided = (script.texts, tuple(script.cut)) if script else ({}, ())
         return Completion(text, len(self.ids), self.finished, round(self.seconds, 4), *guided)

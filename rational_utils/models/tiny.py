@@ -6,7 +6,7 @@ import torch
 from transformers import Gemma3ForCausalLM, Gemma3TextConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from ..corpus import sources
-from . import conversion, ragged
+from . import conversion, ragged, templates
 
 CHATML = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}{% endfor %}"
@@ -23,7 +23,7 @@ def make(name: str):
     if name == "tiny":
         model = LlamaForCausalLM(LlamaConfig(max_position_embeddings=2048, bos_token_id=None, **SHAPE, **words))
     else:
-        text.chat_template, text.bos_token = conversion.SPOKEN, SPECIAL_TOKENS[1]
+        text.chat_template, text.bos_token = templates.in_words(), SPECIAL_TOKENS[1]
         layers = ["sliding_attention", "full_attention"]
         config = Gemma3TextConfig(head_dim=8, query_pre_attn_scalar=8, layer_types=layers, sliding_window=64, bos_token_id=text.bos_token_id, **SHAPE, **words)
         model = Gemma3ForCausalLM(config)

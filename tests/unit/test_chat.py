@@ -2,7 +2,7 @@
 
 import pytest
 
-from rational_utils.models import chat, tiny
+from rational_utils.models import chat, templates, tiny
 
 DIALOGUES = [
     ("What is tea?", "A drink."),
@@ -79,7 +79,13 @@ def test_several_messages_are_rendered_in_order_up_to_the_assistant(tokenizer):
 def test_a_base_model_reads_roles_in_plain_words():
     _, text = tiny.make("tiny-gemma")
     messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}, {"role": "user", "content": "Bye"}]
-    assert chat.render(text, messages) == f"{text.bos_token}User: Hi\n\nAssistant: Hello!{text.eos_token}\n\nUser: Bye\n\nAssistant:"
+    assert chat.render(text, messages) == f"{text.bos_token}Question: Hi\n\nAnswer: Hello!{text.eos_token}\n\nQuestion: Bye\n\nAnswer:"
+    text.chat_template = templates.in_words(("Why?", "So."))
+    assert chat.render(text, messages[:1]) == f"{text.bos_token}Question: Why?\n\nAnswer: So.\n\nQuestion: Hi\n\nAnswer:"
+
+
+def test_the_next_turn_is_known_by_its_words_where_the_template_has_words(tokenizer):
+    assert chat.next_turn(tokenizer) == "" and chat.next_turn(tiny.make("tiny-gemma")[1]) == "\nQuestion:"
 
 
 def test_special_tokens_of_the_template_are_single_tokens(tokenizer):

@@ -6,6 +6,7 @@ import torch
 from rational_utils.models import chat, loading
 from rational_utils.models.generation import Completion, Request, generate, generate_kept
 from rational_utils.models.guides import Section
+from rational_utils.models.sequences import Row
 from rational_utils.study.keep import Keep
 
 TEXTS = ["Hello", "A somewhat longer question about the weather in spring", "Why?", "Count from one to ten, please", "x " * 60, "What is tea?"]
@@ -65,6 +66,16 @@ def test_end_of_turn_ends(tiny):
         made = generate(model, tokenizer, [Request("go", 9)])[0]
         head.weight[tokenizer.eos_token_id] = kept
     assert made.finished and made.tokens == 0 and made.text == ""
+
+
+def test_an_answer_ends_where_the_next_question_begins_in_plain_words():
+    _, tokenizer = loading.load("tiny-gemma")
+    row = Row(0, Request("Question: Which city?\n\nAnswer:", 99), tokenizer, tokenizer.eos_token_id, chat.next_turn(tokenizer))
+    for token in tokenizer.encode(" Paris. Good question: it is old.\n\nQuestion: And which is larger?"):
+        if not row.over():
+            row.choose(torch.empty(0), token)
+    made = row.completion(tokenizer)
+    assert made.text == " Paris. Good question: it is old." and made.finished and "And" not in tokenizer.decode(row.ids)
 
 
 def test_killed_work_goes_on_with_the_same_answers(tiny, tmp_path):
