@@ -42,7 +42,9 @@ def end_of_turn(tokenizer) -> str:
 
 def next_turn(tokenizer) -> str:
     """How a user's next turn begins, on a line of its own, where the template says it in plain words: a model that was never taught to end its turn
-    goes on with it. "" where a token of its own says it."""
+    goes on with it. "" where a token of its own says it, or where there is no template."""
+    if not tokenizer.chat_template:
+        return ""
     words = "These are the words."
     rendered = tokenizer.apply_chat_template([{"role": role, "content": words} for role in ("user", "assistant", "user")], tokenize=False)
     begins = rendered.split(words)[-2].split(end_of_turn(tokenizer))[-1].strip()

@@ -132,14 +132,15 @@ def test_figures_name_their_makers(study):
         assert (study.figures / f"figure{number}.png").stat().st_size > 10_000 and (study.figures / f"figure{number}.svg").exists()
 
 
-def test_only_what_depends_on_a_change_or_was_lost_runs_again(study, runs):
-    study.benchmark_items("base", 0).unlink()
-    before = stamped(study)
+def test_only_what_depends_on_a_change_or_was_lost_runs_again_and_nothing_is_asked_twice(study, runs):
+    study.responses("base", 0).unlink()
+    before, answered = stamped(study), provenance.sha256(study.answers / "attacks-base-s0.jsonl")
     made = reproduce(runs, *SET_CHANGED)
     assert made.returncode == 0, made.stderr[-2000:]
     changed = {f"05b_noncompliance.tiny.{method}-s0" for method in ("base", "rational")}
-    assert again(study, before) == changed | {"05_benchmark_evaluation.tiny.base-s0", "tables.all-s0", "07_figures.all-s0"}
-    assert set(tables.read(study.results, "coconot")["set"]) == {"coconot", "xstest_unsafe"} and study.benchmark_items("base", 0).exists()
+    assert again(study, before) == changed | {"04_attack_evaluation.tiny.base-s0", "tables.all-s0", "07_figures.all-s0"}
+    assert study.responses("base", 0).exists() and provenance.sha256(study.answers / "attacks-base-s0.jsonl") == answered
+    assert set(tables.read(study.results, "coconot")["set"]) == {"coconot", "xstest_unsafe"}
 
 
 def test_tables_and_figures_are_of_the_methods_and_models_there_are(study):
@@ -198,10 +199,8 @@ def test_an_unknown_profile_is_one_line(runs):
     assert made.returncode == 2 and made.stderr.strip() == "error: profile: got 'quik'; allowed: attacks, cpu, paper, quick, smoke"
 
 
-def test_the_notebooks_run_by_themselves_and_ask_nothing_that_was_answered(study, runs):
-    answered = provenance.sha256(study.answers)
+def test_the_notebooks_run_by_themselves(study, runs):
     environment = {**os.environ, "RATIONAL_RUNS": str(runs), "RATIONAL_PROFILE": "smoke", "TQDM_DISABLE": "1"}
     command = [sys.executable, "-m", "pytest", "-q", "--nbval-lax", "--nbval-cell-timeout=300", "-p", "no:cacheprovider", "notebooks"]
     made = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert made.returncode == 0, made.stdout[-5000:]
-    assert provenance.sha256(study.answers) == answered
