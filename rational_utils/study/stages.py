@@ -166,16 +166,15 @@ def snakemake(study: Study, *targets: str, arguments: tuple[str, ...] = ()) -> i
             "--nolock", "--rerun-incomplete", "--quiet", "host", "reason", "rules", "--config", f"profile={study.profile.name}",
             f"overrides={json.dumps(list(study.overrides))}", *arguments, "--", *targets,
         ]  # fmt: skip
-        return _wait_for(subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)}))
+        return _wait_for(subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, start_new_session=True))
 
 
 def _wait_for(process: subprocess.Popen) -> int:
-    """The exit code; on Ctrl-C the process is given the time to stop its own children before we stop."""
+    """The exit code; when we are told to stop, the process and all stages that it has started are stopped first."""
     try:
         return process.wait()
     except KeyboardInterrupt:
-        if not sys.stdin.isatty():  # from a terminal the signal reaches the whole group by itself
-            process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, signal.SIGTERM)
         process.wait()
         raise
 
