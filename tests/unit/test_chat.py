@@ -2,7 +2,7 @@
 
 import pytest
 
-from rational_utils.models import chat, templates, tiny
+from rational_utils.models import chat, loading, templates, tiny
 
 DIALOGUES = [
     ("What is tea?", "A drink."),
@@ -82,6 +82,12 @@ def test_a_base_model_reads_roles_in_plain_words():
     assert chat.render(text, messages) == f"{text.bos_token}Question: Hi\n\nAnswer: Hello!{text.eos_token}\n\nQuestion: Bye\n\nAnswer:"
     text.chat_template = templates.in_words(("Why?", "So."))
     assert chat.render(text, messages[:1]) == f"{text.bos_token}Question: Why?\n\nAnswer: So.\n\nQuestion: Hi\n\nAnswer:"
+
+
+def test_our_template_is_set_whatever_template_lies_in_the_models_folder(monkeypatch):
+    monkeypatch.setitem(templates.OURS, "tiny", templates.in_words())
+    loaded = loading.load("tiny")[1]
+    assert loaded.chat_template != tiny.tokenizer().chat_template and chat.next_turn(loaded) == "\nQuestion:"
 
 
 def test_the_next_turn_is_known_by_its_words_where_the_template_has_words(tokenizer):
