@@ -45,6 +45,11 @@ class Profile(Section):
     noncompliance: dict[Literal["coconot", "coconot_contrast", "xstest_safe", "xstest_unsafe"], Positive] = {}
     instructions: Instructions
 
+    def of_its_model(self) -> "Profile":
+        """Without what it says of other models than its first."""
+        own = self.circuit_breaker and self.circuit_breaker.of(self.model)
+        return self.model_copy(update={"circuit_breaker": own})
+
     @field_validator("methods")
     @classmethod
     def _whole(cls, given):

@@ -83,7 +83,7 @@ class Training(_Lora):
 class CircuitBreaker(_Lora):
     """Representation Rerouting. `targets` are shares of the depth; rerouting weighs `coefficient` times 1 - t/`horizon` at step t and
     retaining `coefficient` times `retain_weight` times t/`horizon`; `normalise` standardises the states first; `nudge` is the standard deviation of LoRA's B at the start. Harmful dialogues are
-    the base model's own answers of at most `answer_tokens` whose verdict is one of `accepts`; retained ones are benign and, with `retain_refusals`, refusals. `coefficients` are those of single models."""
+    the base model's own answers of at most `answer_tokens` whose verdict is one of `accepts`; retained ones are benign and, with `retain_refusals`, refusals. `apart` holds what single models have instead."""
 
     targets: tuple[Annotated[float, Field(gt=0, le=1)], ...]
     normalise: bool
@@ -97,11 +97,11 @@ class CircuitBreaker(_Lora):
     retain_refusals: bool
     answer_tokens: Positive
     accepts: tuple[Literal["compliance", "refusal", "incoherent", "unparsed"], ...]
-    coefficients: dict[Model, Annotated[float, Field(gt=0)]] = {}
+    apart: dict[Model, dict[Literal["coefficient", "retain_weight", "learning_rate"], Annotated[float, Field(gt=0)]]] = {}
 
     def of(self, model: str) -> "CircuitBreaker":
         """The section as it is for this model."""
-        return self.model_copy(update={"coefficient": self.coefficients.get(model, self.coefficient)})
+        return self.model_copy(update={**self.apart.get(model, {}), "apart": {}})
 
 
 class Search(Section):

@@ -225,8 +225,8 @@ class Study:
         return [0] if method == "base" else list(dict.fromkeys([*self.profile.seeds, *self.profile.repeats.get(method, ())]))
 
     def fingerprint(self, *sections: str) -> str:
-        """Changes exactly when one of the named parts of the profile changes."""
-        chosen = {section: self.profile.model_dump(mode="json")[section] for section in ("model", "data", *sections)}
+        """Changes exactly when one of the named parts of the profile changes, as the model has it."""
+        chosen = {section: self.profile.of_its_model().model_dump(mode="json")[section] for section in ("model", "data", *sections)}
         return digest(json.dumps(chosen, sort_keys=True))
 
 

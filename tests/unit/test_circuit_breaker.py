@@ -110,9 +110,10 @@ def test_targets_are_the_papers_shares_of_the_depth(model):
     assert circuit_breaker.target_depths(model, (1 / 3, 2 / 3)) == [10, 20]
 
 
-def test_a_model_can_have_a_coefficient_of_its_own():
-    wanted = settings(coefficients={"gemma-3-270m": 5.0})
-    assert (wanted.of("gemma-3-270m").coefficient, wanted.of("tiny").coefficient) == (5.0, 10.0)
+def test_a_model_can_have_weights_of_its_own():
+    wanted = settings(apart={"gemma-3-270m": {"coefficient": 5.0, "retain_weight": 0.5}})
+    own = wanted.of("gemma-3-270m")
+    assert (own.coefficient, own.retain_weight, wanted.of("tiny").coefficient) == (5.0, 0.5, 10.0)
 
 
 def test_coefficients_follow_the_published_schedule():

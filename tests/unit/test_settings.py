@@ -157,6 +157,17 @@ def test_fingerprint_always_covers_model_and_data(override):
     assert settings.load("smoke").fingerprint() != settings.load("smoke", [override]).fingerprint()
 
 
+def test_what_one_model_has_apart_changes_the_fingerprint_of_that_model_alone():
+    before, after = settings.load("smoke"), settings.load("smoke", ["circuit_breaker.apart={tiny-gemma: {retain_weight: 0.75}}"])
+    assert before.fingerprint("circuit_breaker") == after.fingerprint("circuit_breaker")
+    assert before.of("tiny-gemma").fingerprint("circuit_breaker") != after.of("tiny-gemma").fingerprint("circuit_breaker")
+
+
+@pytest.mark.parametrize("given", ["{huge: {retain_weight: 1.0}}", "{tiny-gemma: {steps: 9.0}}", "{tiny-gemma: {retain_weight: 0.0}}"])
+def test_what_one_model_has_apart_is_validated(given):
+    assert "circuit_breaker.apart" in refusal("smoke", f"circuit_breaker.apart={given}")
+
+
 def test_every_path_lies_under_the_runs_folder_and_is_its_own(study, folders):
     arguments = ("rational", 0)
     places = [study.prompts, study.rationales, study.results, study.figures, study.notebooks, study.unfinished]
