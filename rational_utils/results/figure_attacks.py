@@ -19,27 +19,29 @@ HEAT = sns.color_palette("rocket_r", as_cmap=True)
 
 @styled
 def figure_asr(attacks: pd.DataFrame, profile: str | None = None) -> Figure:
-    """Attack success by attack and method, a column of panels a model and a row a family; 95 % intervals in the cells.
+    """Attack success by attack and method, a column of panels a model with its methods and a row a family; 95 % intervals in the cells.
 
     Takes attacks.csv. An attack that a method did not face is left white with a dash.
     """
-    models, methods = list(attacks["model"].unique()), in_order(attacks["method"])
+    models = list(attacks["model"].unique())
+    methods = {model: in_order(rows["method"]) for model, rows in attacks.groupby("model", sort=False)}
+    columns = [len(own) for own in methods.values()]
     families = {family: list(rows["attack"].unique()) for family, rows in attacks.groupby("family", sort=False)}
     notes = sentence(profile and f"{profile} profile", models[0] if len(models) == 1 else None,
                      "% of responses judged compliance [95 % interval]", seeds_label(attacks, points=False),
                      "† attack seen in training" if attacks["seen_in_training"].any() else None, terms_note(models))
     height = 0.8 + 0.3 * (len(models) > 1) + sum(CELL[1] * len(names) + 0.34 for names in families.values())
-    figure, _ = canvas(max(6.2, 2.6 + CELL[0] * len(methods) * len(models)), height,
+    figure, _ = canvas(max(6.2, 2.6 + CELL[0] * sum(columns)), height,
                        "Attack success rate, by attack and method", notes)
     axes = figure.subplots(len(families), len(models), squeeze=False,
-                           gridspec_kw={"height_ratios": [len(names) for names in families.values()]})
+                           gridspec_kw={"height_ratios": [len(names) for names in families.values()], "width_ratios": columns})
     for line, (family, names) in zip(axes, families.items()):
         for ax, model in zip(line, models):
             chosen = attacks[(attacks["family"] == family) & (attacks["model"] == model)]
-            _heat(ax, over_seeds(chosen, ["attack", "method"], "asr"), names, methods)
+            _heat(ax, over_seeds(chosen, ["attack", "method"], "asr"), names, methods[model])
         _name_attacks(line[0], attacks[attacks["family"] == family], names)
     for ax, model in zip(axes[0], models):
-        _name_methods(ax, methods, model if len(models) > 1 else None)
+        _name_methods(ax, methods[model], model if len(models) > 1 else None)
     _colour_bar(figure, axes)
     return figure
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from .figure_style import GREY, canvas, marks, seeds_label, sentence, styled, text_width
-from .names import benign_share, in_order, method_title
+from .names import benign_share, in_order, method_title, terms_note
 from .tradeoff import tradeoff
 
 LABEL, LEADER = 8.8, 14.0  # points: the size of a label, and how far it may be without a line to its marker
@@ -45,7 +45,8 @@ def _notes(runs: pd.DataFrame, attacks, benign, profile: str | None, verdicts) -
     interval = "bootstrap by question" if verdicts is not None else "Wilson, n = prompts of the largest attack"
     return sentence(
         profile and f"{profile} profile", f"crosses: 95 % intervals (attacks: {interval})", seeds_label(runs),
-        f"not on both axes, so not shown: {', '.join(map(method_title, absent))}" if absent else None)
+        f"not on both axes, so not shown: {', '.join(map(method_title, absent))}" if absent else None,
+        terms_note(runs["model"].unique()))
 
 
 def _counted(shared: int, run: int, noun: str) -> str:
