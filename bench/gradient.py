@@ -1,7 +1,7 @@
 """GCG: this study's search against nanogcg, on the same prompt, seed and width, starting from the same suffix.
 
 nanogcg lets a suffix hold most special tokens and words that decode to nothing; the search here does not, since they are no text that an attacker can type. After the same
-number of steps it is therefore compared twice: as it comes, and with the words that ours may use.
+number of steps ours is therefore compared twice: as it comes, and with the words that nanogcg may use.
 
 nanogcg 0.3.0 wants an older transformers, where its prefix cache works; under ours it runs with `use_prefix_cache=False`, and so it is compared. It is no
 dependency: `pip install --no-deps --target FOLDER nanogcg==0.3.0` beforehand, and FOLDER in PYTHONPATH. It takes the first token's text out of the prompt wherever
@@ -25,7 +25,7 @@ from rational_utils.models.whitebox import Slot, Whitebox
 from . import timing
 
 PEER = "nanogcg, no prefix cache"
-SAME = PEER + ", our words"
+SAME = "ours, nanogcg's words"
 PROMPT = "Explain how a wooden ladder is built."
 
 
@@ -42,21 +42,22 @@ def sides(model, tokenizer, steps: int, width: int, seed: int) -> tuple[dict, di
         optim_str_init=" " + " ".join([gradient.FIRST] * budget.suffix_tokens),
     )  # fmt: skip
 
-    def ours() -> int:
+    def ours(name: str = "ours") -> int:
         found = gradient.search(box, [box.slot(PROMPT + box.hole, gradient.TARGET)], gradient.random_coordinates, budget, seed)
-        best["ours"], best["never rises"] = found.loss, list(found.curve) == sorted(found.curve, reverse=True)
+        best[name], best["never rises"] = found.loss, list(found.curve) == sorted(found.curve, reverse=True)
         return steps
 
-    def theirs(name: str = PEER) -> int:
-        best[name] = nanogcg.run(model, whole, PROMPT, gradient.TARGET, settings).best_loss
+    def ours_with_their_words() -> int:
+        allowed = torch.ones_like(box.allowed())
+        allowed[nanogcg.gcg.get_nonascii_toks(whole)] = False
+        with patch.object(Whitebox, "allowed", lambda _: allowed):
+            return ours(SAME)
+
+    def theirs() -> int:
+        best[PEER] = nanogcg.run(model, whole, PROMPT, gradient.TARGET, settings).best_loss
         return steps
 
-    def theirs_with_our_words() -> int:
-        forbidden = (~box.allowed()).nonzero().ravel()
-        with patch.object(nanogcg.gcg, "get_nonascii_toks", lambda *_, **__: forbidden):
-            return theirs(SAME)
-
-    return {"ours": ours, PEER: theirs, SAME: theirs_with_our_words}, best
+    return {"ours": ours, SAME: ours_with_their_words, PEER: theirs}, best
 
 
 def apart_without_sharing(model, tokenizer) -> float:
@@ -77,7 +78,7 @@ def best_losses(model, tokenizer, steps: int, width: int, seeds: int) -> pd.Data
         for side in run.values():
             side()
         rows.append({"seed": seed, **best})
-        print(f"{model.dtype}, {steps} steps, seed {seed}: best loss {best['ours']:.3f}, {PEER} {best[PEER]:.3f}, {SAME} {best[SAME]:.3f}; never rises: {best['never rises']}", flush=True)
+        print(f"{model.dtype}, {steps} steps, seed {seed}: best loss {best['ours']:.3f}, {SAME} {best[SAME]:.3f}, {PEER} {best[PEER]:.3f}; never rises: {best['never rises']}", flush=True)
     return pd.DataFrame(rows)
 
 
