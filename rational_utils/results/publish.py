@@ -137,15 +137,26 @@ def _by_origin(harmful: pd.DataFrame) -> dict[str, str]:
 
 
 def claims_block(folder: Path) -> str:
-    """The claims and what became of them, as Markdown: differences in percentage points, and rates in per cent."""
+    """The claims and what became of them, a row each, as Markdown: differences in percentage points, and rates in per cent. Several models become columns."""
     found = tables.read(folder, "claims")
     rates = {claim.claim for claim in claims.read() if claim.expected == "at least"}
-    interval = [_interval(row, "" if row.claim in rates else "+") if pd.notna(row.effect) else "" for row in found.itertuples()]
-    holm = ["" if pd.isna(p) else "< .001" if p < 0.001 else f"{p:.3f}" for p in found["p_holm"]]
-    several = {"model": found["model"]} if found["model"].nunique() > 1 else {}
-    counts = found["clusters"].astype("Int64").astype(str).replace("<NA>", "")
-    columns = {"claim": found["claim"], **several, "what is claimed": found["statement"], "verdict": found["verdict"], "effect, points": interval, "questions": counts, "p (Holm)": holm}
-    return to_markdown(pd.DataFrame(columns))
+    shown = pd.DataFrame({
+        "model": found["model"], "claim": found["claim"], "what is claimed": found["statement"], "verdict": found["verdict"],
+        "effect, points": [_interval(row, "" if row.claim in rates else "+") if pd.notna(row.effect) else "" for row in found.itertuples()],
+        "questions": found["clusters"].astype("Int64").astype(str).replace("<NA>", ""),
+        "p (Holm)": ["" if pd.isna(p) else "< .001" if p < 0.001 else f"{p:.3f}" for p in found["p_holm"]],
+    })  # fmt: skip
+    return to_markdown(shown.drop(columns="model") if found["model"].nunique() == 1 else _model_by_model(shown))
+
+
+def _model_by_model(shown: pd.DataFrame) -> pd.DataFrame:
+    """A row a claim and a column a model, which says the verdict, the effect, how many questions it is from, and p where there is one."""
+    p = shown["p (Holm)"].map(lambda value: f", p {value}" if value else "")
+    measured = shown["effect, points"] != ""
+    said = shown["verdict"] + (": " + shown["effect, points"] + ", n " + shown["questions"] + p).where(measured, "")
+    cells = shown[["claim", "what is claimed", "model"]].assign(said=said).set_index(["claim", "what is claimed", "model"])["said"]
+    wide = cells.unstack("model").reindex(columns=shown["model"].unique())
+    return wide.loc[cells.index.droplevel("model").unique()].rename_axis(columns=None).reset_index()
 
 
 def _interval(row, sign: str) -> str:
