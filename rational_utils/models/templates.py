@@ -10,13 +10,14 @@ EXAMPLE = (
 
 
 def in_words(*examples: tuple[str, str]) -> str:
-    """The template, in Jinja: the examples (question, answer) at first, then the dialogue; an answer ends in the end token."""
-    shown = "".join(f"Question: {question}\n\nAnswer: {answer}\n\n" for question, answer in examples)
+    """The template, in Jinja: the examples (question, answer) at first, then the dialogue; an answer ends in the end token. It begins a line, so that its first
+    token is the same whether it is written or given: behind a colon a model would begin with a space."""
+    shown = "".join(f"Question: {question}\n\nAnswer:\n{answer}\n\n" for question, answer in examples)
     return (
         f"{{{{ bos_token }}}}{shown}{{% for message in messages %}}"
-        "{% if message['role'] == 'assistant' %}{{ 'Answer: ' + message['content'] + eos_token + '\n\n' }}"
+        "{% if message['role'] == 'assistant' %}{{ 'Answer:\n' + message['content'] + eos_token + '\n\n' }}"
         "{% elif message['role'] == 'user' %}{{ 'Question: ' + message['content'] + '\n\n' }}{% else %}{{ message['content'] + '\n\n' }}{% endif %}{% endfor %}"
-        "{% if add_generation_prompt %}{{ 'Answer:' }}{% endif %}"
+        "{% if add_generation_prompt %}{{ 'Answer:\n' }}{% endif %}"
     )
 
 

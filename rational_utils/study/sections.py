@@ -83,7 +83,8 @@ class Training(_Lora):
 class CircuitBreaker(_Lora):
     """Representation Rerouting. `targets` are shares of the depth; rerouting weighs `coefficient` times 1 - t/`horizon` at step t and
     retaining `coefficient` times `retain_weight` times t/`horizon`; `normalise` standardises the states first; `nudge` is the standard deviation of LoRA's B at the start. Harmful dialogues are
-    the base model's own answers of at most `answer_tokens` whose verdict is one of `accepts`; retained ones are benign and, with `retain_refusals`, refusals. `apart` holds what single models have instead."""
+    the base model's own answers of at most `answer_tokens` whose verdict is one of `accepts`; of the states that predict such an answer the first `spared` are left alone. Retained dialogues are
+    benign and, with `retain_refusals`, refusals. `apart` holds what single models have instead."""
 
     targets: tuple[Annotated[float, Field(gt=0, le=1)], ...]
     normalise: bool
@@ -97,11 +98,19 @@ class CircuitBreaker(_Lora):
     retain_refusals: bool
     answer_tokens: Positive
     accepts: tuple[Literal["compliance", "refusal", "incoherent", "unparsed"], ...]
-    apart: dict[Model, dict[Literal["coefficient", "retain_weight", "learning_rate"], Annotated[float, Field(gt=0)]]] = {}
+    spared: Annotated[int, Field(ge=0, exclude_if=lambda spared: spared == 0)] = 0  # not in fingerprints of models that spare none
+    apart: dict[Model, dict[Literal["coefficient", "retain_weight", "learning_rate", "spared"], Annotated[int | float, Field(gt=0)]]] = {}
+
+    @model_validator(mode="after")
+    def _apart_are_whole_numbers_where_these_are_counted(self):
+        broken = [model for model, own in self.apart.items() if not isinstance(own.get("spared", 0), int)]
+        if broken:
+            raise ValueError(f"circuit_breaker.apart: spared of {', '.join(broken)} counts states; give a whole number")
+        return self
 
     def of(self, model: str) -> "CircuitBreaker":
         """The section as it is for this model."""
-        return self.model_copy(update={**self.apart.get(model, {}), "apart": {}})
+        return self.model_validate({**self.model_dump(), **self.apart.get(model, {}), "apart": {}})
 
 
 class Search(Section):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Callable
@@ -43,6 +44,8 @@ def train(
     Raises:
         StudyError: one of the sets is empty.
     """
+    answer = partial(_answer, spared=settings.spared)
+    harmful = [row for row in harmful if answer(row).any()]
     for name, rows in (("harmful", harmful), ("retained", retained)):
         if not rows:
             raise StudyError(f"circuit breaker: there are no {name} dialogues; see the counts above in the notebook")
@@ -64,7 +67,7 @@ def train(
         nudge(tuned, settings.nudge)
         weights = Weights(tuned)
         scale = Scale.of(before[1]) if settings.normalise else Scale.none(before[1][0])
-        breaking = _Side(harmful, before[0], rerouting_loss, _answer)
+        breaking = _Side(harmful, before[0], rerouting_loss, answer)
         keeping = _Side(retained, before[1], retaining_loss, _everything)
         steps = fit(weights, settings.steps, learn, settings.learning_rate, seed, resume, on_step)
     return tuned.eval(), steps
@@ -187,9 +190,11 @@ class _Side:
         return total / count
 
 
-def _answer(row: Encoded) -> torch.Tensor:
-    """The tokens from whose states the answer's tokens are predicted: the first answer token hangs on the prompt's last."""
-    return torch.tensor([*row.labels[1:], IGNORED]) != IGNORED
+def _answer(row: Encoded, spared: int = 0) -> torch.Tensor:
+    """The tokens from whose states the answer's tokens are predicted, but the first `spared`: the first answer token hangs on the prompt's last."""
+    predicting = torch.tensor([*row.labels[1:], IGNORED]) != IGNORED
+    predicting[: row.answer_begins - 1 + spared] = False
+    return predicting
 
 
 def _everything(row: Encoded) -> torch.Tensor:

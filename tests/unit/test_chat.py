@@ -19,14 +19,16 @@ def tokenizer():
 
 def whole(tokenizer, prompt, answer):
     messages = [{"role": "user", "content": prompt}, {"role": "assistant", "content": answer}]
-    text = tokenizer.apply_chat_template(messages, tokenize=False)
-    assert text.endswith("<|im_end|>\n")
-    return tokenizer.encode(text.removesuffix("\n"), add_special_tokens=False)
+    words, frame, behind = tokenizer.apply_chat_template(messages, tokenize=False).rpartition(tokenizer.eos_token)
+    assert not behind.strip()
+    return tokenizer.encode(words + frame, add_special_tokens=False)
 
 
+@pytest.mark.parametrize("model", ["tiny", "tiny-gemma"])
 @pytest.mark.parametrize(("prompt", "answer"), DIALOGUES)
-def test_ids_are_those_of_the_whole_dialogue(tokenizer, prompt, answer):
-    assert list(chat.encode(tokenizer, prompt, answer, 500).ids) == whole(tokenizer, prompt, answer)
+def test_ids_are_those_of_the_whole_dialogue(model, prompt, answer):
+    _, text = tiny.make(model)
+    assert list(chat.encode(text, prompt, answer, 500).ids) == whole(text, prompt, answer)
 
 
 @pytest.mark.parametrize(("prompt", "answer"), DIALOGUES)
@@ -79,9 +81,9 @@ def test_several_messages_are_rendered_in_order_up_to_the_assistant(tokenizer):
 def test_a_base_model_reads_roles_in_plain_words():
     _, text = tiny.make("tiny-gemma")
     messages = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}, {"role": "user", "content": "Bye"}]
-    assert chat.render(text, messages) == f"{text.bos_token}Question: Hi\n\nAnswer: Hello!{text.eos_token}\n\nQuestion: Bye\n\nAnswer:"
+    assert chat.render(text, messages) == f"{text.bos_token}Question: Hi\n\nAnswer:\nHello!{text.eos_token}\n\nQuestion: Bye\n\nAnswer:\n"
     text.chat_template = templates.in_words(("Why?", "So."))
-    assert chat.render(text, messages[:1]) == f"{text.bos_token}Question: Why?\n\nAnswer: So.\n\nQuestion: Hi\n\nAnswer:"
+    assert chat.render(text, messages[:1]) == f"{text.bos_token}Question: Why?\n\nAnswer:\nSo.\n\nQuestion: Hi\n\nAnswer:\n"
 
 
 def test_our_template_is_set_whatever_template_lies_in_the_models_folder(monkeypatch):

@@ -111,9 +111,26 @@ def test_targets_are_the_papers_shares_of_the_depth(model):
 
 
 def test_a_model_can_have_weights_of_its_own():
-    wanted = settings(apart={"gemma-3-270m": {"coefficient": 5.0, "retain_weight": 0.5}})
+    wanted = settings(apart={"gemma-3-270m": {"coefficient": 5.0, "retain_weight": 0.5, "spared": 1}})
     own = wanted.of("gemma-3-270m")
     assert (own.coefficient, own.retain_weight, wanted.of("tiny").coefficient) == (5.0, 0.5, 10.0)
+    assert (own.spared, type(own.spared), wanted.of("tiny").spared, own.apart) == (1, int, 0, {})
+
+
+def test_what_is_spared_is_the_first_state_that_predicts_an_answer(sets):
+    row = sets[0][0]
+    counted, without_first = circuit_breaker._answer(row), circuit_breaker._answer(row, 1)
+    assert counted.nonzero().ravel().tolist() == list(range(row.answer_begins - 1, len(row.ids) - 1))
+    assert without_first.nonzero().ravel().tolist() == list(range(row.answer_begins, len(row.ids) - 1))
+
+
+def test_answers_of_which_nothing_is_left_to_reroute_are_no_harmful_dialogues(model, sets, tmp_path):
+    with pytest.raises(StudyError, match="no harmful dialogues"):
+        circuit_breaker.train(model, *sets, settings(spared=99), 0, tmp_path / "step.pt")
+
+
+def test_models_that_spare_no_state_keep_their_fingerprint():
+    assert "spared" not in settings().model_dump() and settings(spared=1).model_dump()["spared"] == 1
 
 
 def test_coefficients_follow_the_published_schedule():

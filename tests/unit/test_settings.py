@@ -163,7 +163,7 @@ def test_what_one_model_has_apart_changes_the_fingerprint_of_that_model_alone():
     assert before.of("tiny-gemma").fingerprint("circuit_breaker") != after.of("tiny-gemma").fingerprint("circuit_breaker")
 
 
-@pytest.mark.parametrize("given", ["{huge: {retain_weight: 1.0}}", "{tiny-gemma: {steps: 9.0}}", "{tiny-gemma: {retain_weight: 0.0}}"])
+@pytest.mark.parametrize("given", ["{huge: {retain_weight: 1.0}}", "{tiny-gemma: {steps: 9.0}}", "{tiny-gemma: {retain_weight: 0.0}}", "{tiny-gemma: {spared: 1.5}}"])
 def test_what_one_model_has_apart_is_validated(given):
     assert "circuit_breaker.apart" in refusal("smoke", f"circuit_breaker.apart={given}")
 
