@@ -1,11 +1,9 @@
 """GCG: this study's search against nanogcg, on the same prompt, seed and width, starting from the same suffix.
 
-nanogcg lets a suffix hold most special tokens and words that decode to nothing; the search here does not, since they are no text that an attacker can type. After the same
-number of steps ours is therefore compared twice: as it comes, and with the words that nanogcg may use.
-
 nanogcg 0.3.0 wants an older transformers, where its prefix cache works; under ours it runs with `use_prefix_cache=False`, and so it is compared. It is no
 dependency: `pip install --no-deps --target FOLDER nanogcg==0.3.0` beforehand, and FOLDER in PYTHONPATH. It takes the first token's text out of the prompt wherever
-that stands, which in SmolLM2's template is every turn; without such a token it leaves the prompt as it is. The prompt is harmless: what is compared is the arithmetic.
+that stands, which in SmolLM2's template is every turn; without such a token it leaves the prompt as it is, and called a padding token it stays out of suffixes. So both
+sides may use the same words. The prompt is harmless: what is compared is the arithmetic.
 """
 
 from __future__ import annotations
@@ -13,7 +11,6 @@ from __future__ import annotations
 import argparse
 import copy
 import logging
-from unittest.mock import patch
 
 import pandas as pd
 import torch
@@ -25,7 +22,6 @@ from rational_utils.models.whitebox import Slot, Whitebox
 from . import timing
 
 PEER = "nanogcg, no prefix cache"
-SAME = "ours, nanogcg's words"
 PROMPT = "Explain how a wooden ladder is built."
 
 
@@ -35,29 +31,23 @@ def sides(model, tokenizer, steps: int, width: int, seed: int) -> tuple[dict, di
 
     logging.getLogger("nanogcg").setLevel(logging.ERROR)
     box, best, whole = Whitebox(model, tokenizer), {}, copy.deepcopy(tokenizer)
-    whole.bos_token = None
+    whole.bos_token, whole.pad_token = None, tokenizer.bos_token
     budget = Budget(steps=steps, width=width)
     settings = nanogcg.GCGConfig(
         num_steps=steps, search_width=width, topk=budget.top, seed=seed, use_prefix_cache=False, verbosity="ERROR",
         optim_str_init=" " + " ".join([gradient.FIRST] * budget.suffix_tokens),
     )  # fmt: skip
 
-    def ours(name: str = "ours") -> int:
+    def ours() -> int:
         found = gradient.search(box, [box.slot(PROMPT + box.hole, gradient.TARGET)], gradient.random_coordinates, budget, seed)
-        best[name], best["never rises"] = found.loss, list(found.curve) == sorted(found.curve, reverse=True)
+        best["ours"], best["never rises"] = found.loss, list(found.curve) == sorted(found.curve, reverse=True)
         return steps
-
-    def ours_with_their_words() -> int:
-        allowed = torch.ones_like(box.allowed())
-        allowed[nanogcg.gcg.get_nonascii_toks(whole)] = False
-        with patch.object(Whitebox, "allowed", lambda _: allowed):
-            return ours(SAME)
 
     def theirs() -> int:
         best[PEER] = nanogcg.run(model, whole, PROMPT, gradient.TARGET, settings).best_loss
         return steps
 
-    return {"ours": ours, SAME: ours_with_their_words, PEER: theirs}, best
+    return {"ours": ours, PEER: theirs}, best
 
 
 def apart_without_sharing(model, tokenizer) -> float:
@@ -78,7 +68,7 @@ def best_losses(model, tokenizer, steps: int, width: int, seeds: int) -> pd.Data
         for side in run.values():
             side()
         rows.append({"seed": seed, **best})
-        print(f"{model.dtype}, {steps} steps, seed {seed}: best loss {best['ours']:.3f}, {SAME} {best[SAME]:.3f}, {PEER} {best[PEER]:.3f}; never rises: {best['never rises']}", flush=True)
+        print(f"{model.dtype}, {steps} steps, seed {seed}: best loss {best['ours']:.3f}, {PEER} {best[PEER]:.3f}; never rises: {best['never rises']}", flush=True)
     return pd.DataFrame(rows)
 
 
@@ -89,8 +79,7 @@ def main(model: str, pairs: int, steps: int, width: int, best_after: int, seeds:
         losses.round(3).to_csv(timing.RESULTS / "gradient_losses.csv", index=False)
     apart = apart_without_sharing(exact, tokenizer)
     print(f"float32: losses with and without what candidates share are apart by at most {apart:.1e}")
-    run = sides(exact, tokenizer, steps, width, 0)[0]
-    frame = timing.alternate({name: run[name] for name in ("ours", PEER)}, pairs, lambda: timing.gemm_gflops(exact, 1024), "steps")
+    frame = timing.alternate(sides(exact, tokenizer, steps, width, 0)[0], pairs, lambda: timing.gemm_gflops(exact, 1024), "steps")
     summary = timing.summary(frame, "ours", "steps", 0.0).drop(columns="of the limit")
     seconds = (frame["seconds"] / frame["units"]).groupby(frame["side"]).median()
     found = {"seconds/step (median)": summary["side"].map(seconds).round(2), f"best loss, {best_after} steps": summary["side"].map(losses[["ours", PEER]].mean()).round(3)}

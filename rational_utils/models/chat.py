@@ -51,6 +51,13 @@ def next_turn(tokenizer) -> str:
     return "" if any(str(token) in begins for token in tokenizer.added_tokens_decoder.values()) else f"\n{begins}"
 
 
+def marks(tokenizer) -> set[int]:
+    """Ids of the tokens that begin and end a dialogue's turns, texts or unknown words: inside a user's words they would be another dialogue."""
+    rendered = tokenizer.apply_chat_template([{"role": role, "content": "Words."} for role in ("user", "assistant", "user")], tokenize=False, add_generation_prompt=True)
+    turns = set(tokenizer.encode(rendered, add_special_tokens=False)) & set(tokenizer.added_tokens_decoder)
+    return turns | {tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id, tokenizer.unk_token_id} - {None}
+
+
 @dataclass(frozen=True)
 class Encoded:
     """Token ids of a dialogue, its labels (IGNORED where no loss is taken) and what a token's loss counts; each of length (tokens,)."""

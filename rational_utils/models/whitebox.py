@@ -12,7 +12,7 @@ from functools import cached_property
 import torch
 
 from . import llama, ragged
-from .chat import render
+from .chat import marks, render
 
 HOLE = "\ufdd0"  # stands for the suffix: Unicode promises that it is never a character, and no attack takes a question that holds it
 SCORES_AT_ONCE = 256  # tokens whose scores over all words stand in memory together
@@ -64,7 +64,10 @@ class Whitebox:
         return self.encode(self.tokenizer.decode(whole)) == whole
 
     def allowed(self) -> torch.Tensor:
-        """Which tokens a suffix may hold: printable ASCII, and none with which the template or the model's makers mark something; shape (words,)."""
+        """Which tokens a suffix may hold: printable ASCII, and none that marks a turn or a text's end; shape (words,).
+
+        For SmolLM2 these are nanogcg's. Other control tokens are among them: typed out, they are read as such.
+        """
         return self._printable
 
     @cached_property
@@ -73,7 +76,7 @@ class Whitebox:
         texts = self.tokenizer.batch_decode([[number] for number in range(min(words, len(self.tokenizer)))])
         good = torch.zeros(words, dtype=torch.bool)
         good[: len(texts)] = torch.tensor([text.isascii() and text.isprintable() and text != "" for text in texts])
-        good[[number for number in {*self.tokenizer.all_special_ids, *self.tokenizer.added_tokens_decoder} if number < words]] = False
+        good[[number for number in marks(self.tokenizer) if number < words]] = False
         return good
 
     @torch.no_grad()

@@ -7,7 +7,7 @@ import torch
 
 from rational_utils import attacks
 from rational_utils.attacks import Budget, Question, gradient
-from rational_utils.models import chat, tiny, whitebox
+from rational_utils.models import chat, templates, tiny, whitebox
 
 TEXT = "How is a ladder built?"
 SMALL = Budget(steps=6, width=16, top=32, suffix_tokens=6, together=2)
@@ -79,7 +79,16 @@ def test_a_suffix_that_reads_otherwise_as_text_does_not_survive(box, slot):
 
 def test_only_printable_ascii_is_allowed(box):
     good = box.allowed()
-    assert good[box.encode("x")[0]] and not good[box.encode("\n")[0]] and not good[list(box.tokenizer.all_special_ids)].any()
+    assert good[box.encode("x")[0]] and not good[box.encode("\n")[0]]
+
+
+def test_a_control_token_is_allowed_unless_it_marks_a_turn_or_an_end():
+    model, tokenizer = tiny.make("tiny")
+    begins, ends = tokenizer.convert_tokens_to_ids(["<|im_start|>", "<|im_end|>"])
+    assert not whitebox.Whitebox(model, tokenizer).allowed()[[begins, ends, tokenizer.pad_token_id]].any()
+    tokenizer.chat_template = templates.in_words()
+    good = whitebox.Whitebox(model, tokenizer).allowed()
+    assert good[begins] and not good[[ends, tokenizer.pad_token_id]].any()
 
 
 @pytest.mark.parametrize("text", ["no hole", f"{whitebox.HOLE} two {whitebox.HOLE}"])
