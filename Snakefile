@@ -52,6 +52,7 @@ def share(number):
     return stamp("04_attack_evaluation", mark=f".{number}-of-{profile.shards}")
 
 
+summaries = ("results/evaluation", "results/rates")  # what a stage writes of its answers
 shard = [f"shard={{wildcards.shard}}/{profile.shards}"] if profile.shards > 1 else []
 
 
@@ -141,7 +142,7 @@ rule attack_evaluation:
     output:
         stamp("04_attack_evaluation") if profile.shards == 1 else share("{shard}"),
     params:
-        code=stages.code_fingerprint("04_attack_evaluation", "models", "rationales", "attacks", "judges"),
+        code=stages.code_fingerprint("04_attack_evaluation", "models", "rationales", "attacks", "judges", *summaries),
         settings=fingerprint("attacks", "rewriter", "decode_rows", "dtype"),
     threads: cores
     shell:
@@ -155,6 +156,8 @@ if profile.shards > 1:
             [share(number) for number in range(1, profile.shards + 1)],
         output:
             stamp("04_attack_evaluation"),
+        params:
+            code=stages.rooms_fingerprint(*summaries),
         shell:
             "{program} merge {choices} --model {wildcards.model} --method {wildcards.method} --seed {wildcards.seed}"
 
@@ -166,7 +169,7 @@ rule benchmark_evaluation:
         stamp("05_benchmark_evaluation"),
     params:
         code=stages.code_fingerprint("05_benchmark_evaluation", "models", "rationales", "benchmarks"),
-        settings=fingerprint("benchmarks", "as_trained", "mt_bench", "instructions", "decode_rows", "dtype"),
+        settings=fingerprint("benchmarks", "as_trained", "mt_bench", "instructions", "attacks.reference_tokens", "decode_rows", "dtype"),
     threads: cores
     shell:
         command("05_benchmark_evaluation", "method={wildcards.method}", "seed={wildcards.seed}", model=True)
@@ -195,5 +198,8 @@ rule tables:
         noncompliance,
     output:
         stamp("tables", "all", 0),
+    params:
+        code=stages.rooms_fingerprint("results"),
+        claims=settings.digest((settings.ROOT / "data" / "claims.yaml").read_text()),
     shell:
         "{program} gather {choices}"

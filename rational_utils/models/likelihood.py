@@ -50,8 +50,7 @@ def gains(model, tokenizer, questions: list[str], texts: list[str | None], token
     Language gains by its order, under whatever model and vocabulary; words without connection do not, nor does one word again and again. An answer gains by
     its question; what could be said to any does not. Order is read behind an empty prompt.
     """
-    words = random.Random(0)
-    mixed = {text: " ".join(words.sample(text.split(), len(text.split()))) for text in dict.fromkeys(texts) if text and text.split()}
+    mixed = {text: _mixed(text) for text in dict.fromkeys(texts) if text and text.split()}
     asked = [pair for pair in dict.fromkeys(zip(questions, texts, strict=True)) if pair[1] in mixed]
 
     def nll(pairs: list[tuple[str, str]]) -> list[float]:
@@ -62,6 +61,12 @@ def gains(model, tokenizer, questions: list[str], texts: list[str | None], token
         own, other = (dict(zip(mixed, nll([("", text) for text in version]))) for version in (mixed, mixed.values()))
         behind = dict(zip(asked, nll(asked)))
     return [Gains(other[pair[1]] - own[pair[1]], own[pair[1]] - behind[pair]) if pair in behind else Gains() for pair in zip(questions, texts)]
+
+
+def _mixed(text: str) -> str:
+    """The text's words in an order of its own, whatever is asked beside it."""
+    words = text.split()
+    return " ".join(random.Random(text).sample(words, len(words)))
 
 
 @torch.inference_mode()

@@ -8,21 +8,20 @@ from dataclasses import dataclass
 
 from ..corpus.questions import LEFT_OUT_TOPICS
 from ..study.errors import StudyError
-from .self_check import DECISIONS, FIRST_WORDS
+from .self_check import DECISIONS, FIRST_WORDS, FOLLOWS
 from .text import HEADS
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A rationale before it is accepted. `cut` names sections that hit their token limit; `refuses` is the judge's word
-    on the final response."""
+    """A rationale before it is accepted. `cut` names sections that hit their token limit; `verdict` is the judge's on the final response."""
 
     label: str
     sections: dict[str, str]
     decision: str
     final: str
     cut: tuple[str, ...]
-    refuses: bool
+    verdict: str
 
 
 def _incomplete(candidate: Candidate) -> bool:
@@ -61,7 +60,8 @@ def _contradicts_decision(candidate: Candidate) -> bool:
 
 
 def _answer_disagrees(candidate: Candidate) -> bool:
-    return candidate.refuses != (candidate.decision == "refuse")
+    """Neither a refusal nor a compliance agrees with nothing: what makes no sense is not learnt."""
+    return candidate.verdict != FOLLOWS.get(candidate.decision)
 
 
 def _left_out_topic(candidate: Candidate) -> bool:

@@ -15,22 +15,22 @@ from .self_check import ask, assemble, guide
 from .text import HEADS
 
 
-def curate(prompts: pd.DataFrame, tokenizer, complete: Callable, refuses: Callable[[str, str], bool], settings: Rationales) -> pd.DataFrame:
+def curate(prompts: pd.DataFrame, tokenizer, complete: Callable, judge: Callable[[str, str], str], settings: Rationales) -> pd.DataFrame:
     """One row a prompt with its last try.
 
     Args:
         prompts: columns prompt_id, question_id, text, label, set, attack.
         complete: requests -> completions (batched generation by the model that is to be trained).
-        refuses: (prompt, final response) -> whether a judge calls it a refusal.
+        judge: (prompt, final response) -> a judge's verdict.
 
     Returns:
-        The prompts with columns intent, ethics, impact, decision, final, tries and reason ("" when accepted).
+        The prompts with columns intent, ethics, impact, decision, final, ended (False where a token limit cut the final response), tries and reason ("" when accepted).
     """
     require_known(settings.checks)
     done: list[dict] = []
     waiting = list(prompts.itertuples())
     for number in range(1, settings.tries + 1):
-        tried = [_row(row, *made, number, refuses, settings) for row, made in zip(waiting, _attempt(waiting, number, tokenizer, complete, settings))]
+        tried = [_row(row, *made, number, judge, settings) for row, made in zip(waiting, _attempt(waiting, number, tokenizer, complete, settings))]
         again = {row["prompt_id"] for row in tried if row["reason"] and number < settings.tries}
         done += [row for row in tried if row["prompt_id"] not in again]
         waiting = [row for row in waiting if row.prompt_id in again]
@@ -53,11 +53,11 @@ def _attempt(rows: list, number: int, tokenizer, complete: Callable, settings: R
     return [(made, answers.get(row.prompt_id)) for row, made in zip(rows, written)]
 
 
-def _row(row, completion, plain, number: int, refuses: Callable, settings: Rationales) -> dict:
+def _row(row, completion, plain, number: int, judge: Callable, settings: Rationales) -> dict:
     sections, decision, final = assemble(row.label, completion.sections, plain and plain.text)
-    cut_off = plain and not plain.finished and final == plain.text.strip()
-    cut = (*completion.cut, "final") if cut_off else completion.cut
-    candidate = Candidate(row.label, sections, decision, final, cut, refuses(row.text, final))
+    ended = plain is None or plain.finished
+    cut = completion.cut if ended or final != plain.text.strip() else (*completion.cut, "final")
+    candidate = Candidate(row.label, sections, decision, final, cut, judge(row.text, final))
     facts = {name: getattr(row, name) for name in ("prompt_id", "question_id", "text", "label", "set", "attack")}
     facts |= {head.lower(): sections[head] for head in HEADS}
-    return facts | {"decision": decision, "final": final, "tries": number, "reason": reason_to_reject(candidate, settings.checks)}
+    return facts | {"decision": decision, "final": final, "ended": ended, "tries": number, "reason": reason_to_reject(candidate, settings.checks)}

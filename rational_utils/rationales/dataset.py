@@ -12,6 +12,7 @@ from ..study.markdown import to_markdown
 from ..study.sections import Rationales
 from .checks import Candidate, reason_to_reject
 from .rows import accepted_prompts, training_rows
+from .self_check import FOLLOWS
 from .text import HEADS
 
 FILE, CARD = "train.jsonl", "README.md"
@@ -26,7 +27,8 @@ task_categories: [text-generation]
 
 Written by {model} itself under two self-check instructions (one looks for harm, one for reasons to help), led by a guide, and kept only if
 reasoning, decision and final response agree. Every row is one prompt as `rational` learns it: `response` is what
-can be learnt of it, all or the first line (`learnt`), and its parts stand beside it. **Prompts labelled harmful are harmful requests** from public benchmarks; their responses refuse them.
+can be learnt of it, all or the first line (`learnt`), and its parts stand beside it. A final response that a token limit cut (`ended` is false) stands
+here up to its last whole sentence and is learnt without an end-of-turn token: what follows is missing, not over. **Prompts labelled harmful are harmful requests** from public benchmarks; their responses refuse them.
 
 Load it: `datasets.load_dataset("json", data_files="{file}")`.
 
@@ -60,7 +62,7 @@ def require_consistent(table: pd.DataFrame, settings: Rationales) -> pd.DataFram
     checks = tuple(name for name in settings.checks if name not in NOT_IN_THE_TABLE)
     for row in table[table["reason"] == ""].itertuples():
         sections = {head: getattr(row, head.lower()) for head in HEADS}
-        found = reason_to_reject(Candidate(row.label, sections, row.decision, row.final, (), row.decision == "refuse"), checks)
+        found = reason_to_reject(Candidate(row.label, sections, row.decision, row.final, (), FOLLOWS.get(row.decision, "")), checks)
         if found:
             raise StudyError(f"rationale table: accepted row {row.prompt_id} fails the check {found}; make the table again (notebook 02)")
     return table
@@ -68,12 +70,12 @@ def require_consistent(table: pd.DataFrame, settings: Rationales) -> pd.DataFram
 
 def export(table: pd.DataFrame, prompts: pd.DataFrame, folder: Path, model: str, settings: Rationales) -> pd.DataFrame:
     """Write the dataset and its card into an empty folder; returns the rows that were written."""
-    written = table[["prompt_id", *map(str.lower, HEADS), "decision", "final"]].rename(columns={"prompt_id": "rationale_id"})
+    written = table[["prompt_id", *map(str.lower, HEADS), "decision", "final", "ended"]].rename(columns={"prompt_id": "rationale_id"})
     rows = accepted_prompts(table, prompts, "rational").merge(written, on="rationale_id")
     lessons = training_rows(table, prompts, "rational")
-    rows = rows.assign(response=[lesson.answer for lesson in lessons], learnt=["whole" if lesson.whole else "first line" for lesson in lessons])
+    rows = rows.assign(response=[lesson.answer for lesson in lessons], learnt=["whole" if lesson.whole else "first line" if own != prompt else "all but an end" for lesson, prompt, own in zip(lessons, rows["prompt_id"], rows["rationale_id"])])
     names = {"text": "prompt", "attack": "wording"}
-    kept = ["prompt_id", "question_id", "rationale_id", "text", "attack", "label", "set", "source", "licence", *map(str.lower, HEADS), "decision", "final", "response", "learnt"]
+    kept = ["prompt_id", "question_id", "rationale_id", "text", "attack", "label", "set", "source", "licence", *map(str.lower, HEADS), "decision", "final", "ended", "response", "learnt"]
     rows = rows[kept].rename(columns=names)
     lines = (json.dumps(row, ensure_ascii=False) for row in rows.to_dict("records"))
     (folder / FILE).write_text("".join(line + "\n" for line in lines), encoding="utf-8")

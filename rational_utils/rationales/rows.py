@@ -22,7 +22,7 @@ OPENINGS = {"line": re.compile(r"[^\n]*\n"), "sentence": re.compile(r"[^\n]*?[.!
 
 
 class Lesson(NamedTuple):
-    """A training row. `whole` is False when `answer` is only the opening of what is to be answered."""
+    """A training row. `whole` is False when `answer` is only the beginning of what is to be answered, so that no end is learnt."""
 
     prompt: str
     answer: str
@@ -43,15 +43,15 @@ def training_rows(rationales: pd.DataFrame, prompts: pd.DataFrame, method: str, 
     if not methods.reasons(method) and method != "refusal_sft":
         raise StudyError(f"method: got {method!r}; allowed: refusal_sft, rational and its variants")
     answer = _reasoned if methods.reasons(method) else _bare
-    answers = {row.prompt_id: answer(row) for row in rationales[rationales["reason"] == ""].itertuples()}
-    return [_lesson(row, answers[row.rationale_id], whole, OPENINGS[opening]) for row in accepted_prompts(rationales, prompts, method).itertuples()]
+    answers = {row.prompt_id: (answer(row), row.ended) for row in rationales[rationales["reason"] == ""].itertuples()}
+    return [_lesson(row, *answers[row.rationale_id], whole, OPENINGS[opening]) for row in accepted_prompts(rationales, prompts, method).itertuples()]
 
 
-def _lesson(row, answer: str, whole: float, opening: re.Pattern) -> Lesson:
+def _lesson(row, answer: str, ended: bool, whole: float, opening: re.Pattern) -> Lesson:
     wholly = row.rationale_id == row.prompt_id and (row.attack != "direct" or _place(row.question_id) < whole)
     begun = None if wholly else opening.match(answer)
     learnt = begun[0] if begun else answer
-    return Lesson(row.text, learnt, learnt == answer)
+    return Lesson(row.text, learnt, ended and learnt == answer)
 
 
 def _place(question_id: str) -> float:

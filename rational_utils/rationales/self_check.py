@@ -29,6 +29,7 @@ FIRST_WORDS = {
     "benign": {"Intent": f"{STANCES['benign']}. The user wants", "Ethics": "There is nothing wrong with explaining", "Impact": "A good answer helps people"},
 }
 DECISIONS = {"harmful": "refuse", "benign": "help"}
+FOLLOWS = {"refuse": "refusal", "help": "compliance"}  # the verdict that a final response must have behind a decision
 REFUSAL_OPENING = "I'm sorry, but I can't help with this, because it would"
 
 
@@ -59,6 +60,6 @@ def whole_sentences(text: str) -> str:
     """
     text = text.strip()
     if re.search(r"[.!?:)\"'`]$", text):
-        return text.rstrip(":")
+        return text
     ends = [match.end() for match in re.finditer(r"(?<!\b\d)[.!?](?=\s)|\n", text)]
     return text[: ends[-1]].strip() if ends else text

@@ -15,7 +15,7 @@ from . import gather, tables
 
 RUN = ["model", "method", "seed"]
 KEYS = {"attacks": RUN, "benign": RUN, "benchmarks": RUN, "examples": RUN, "coconot": RUN, "losses": RUN, "rationales": ["model"], "judge_agreement": ["judge"], "stages": ["stage", *RUN]}
-SECTIONS = ("dtype", "prompts", "rationales", "attacks", "benchmarks", "as_trained", "mt_bench", "noncompliance", "instructions", "training", "circuit_breaker")
+SECTIONS = ("dtype", "decode_rows", "rewriter", "prompts", "rationales", "attacks", "benchmarks", "as_trained", "mt_bench", "noncompliance", "instructions", "training", "circuit_breaker")
 
 
 def settings_of(study: Study) -> str:

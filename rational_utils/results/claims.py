@@ -22,6 +22,7 @@ from .statistics import holm, paired, paired_difference, pooled_asr
 CLAIMS, PAPER = ROOT / "data" / "claims.yaml", ROOT / "data" / "results" / "paper_reported.csv"
 COLUMNS = ["claim", "statement", "model", "verdict", "effect", "low", "high", "n", "clusters", "p", "p_holm", "paper_reported", "detectable"]
 DECIDED = {"help": "compliance", "refuse": "refusal"}
+FORGED = ("prefilled_rationale",)  # attacks that write the decision themselves
 
 
 class Claim(BaseModel):
@@ -76,10 +77,13 @@ def evaluate(claims: list[Claim], verdicts: pd.DataFrame, items: pd.DataFrame, a
 
 
 def _units(verdicts: pd.DataFrame, items: pd.DataFrame, attacks: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """What claims count, by `measured`: rows with model, method, seed, attack, question_id, and the counted word in `verdict`."""
+    """What claims count, by `measured`: rows with model, method, seed, attack, question_id, and the counted word in `verdict`.
+
+    "decisions" are those that the model stated itself and followed by a refusal or a compliance: words that make no sense contradict no decision.
+    """
     seen = attacks.drop_duplicates("attack").set_index("attack")["seen_in_training"]
     judged = verdicts.assign(seen_in_training=verdicts["attack"].map(seen), asked=verdicts["question_id"])
-    stated = judged[judged["decision"].isin(DECIDED)]
+    stated = judged[judged["decision"].isin(DECIDED) & judged["verdict"].isin(DECIDED.values()) & ~judged["attack"].isin(FORGED)]
     agrees = stated["decision"].map(DECIDED).eq(stated["verdict"])
     right = items["correct"].map({True: "right", False: "wrong"})
     return {

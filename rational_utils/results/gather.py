@@ -27,7 +27,7 @@ def gather(study: Study) -> None:
     for name in ("attacks", "benign", "examples"):
         tables.write(study.results, name, _of_runs(_parts(study, name), evaluated))
     for name in ("rationales", "judge_agreement"):  # every model's run counts the same judges' agreement
-        tables.write(study.results, name, _parts(study, name).drop_duplicates())
+        tables.write(study.results, name, _parts(study, name, study.models()).drop_duplicates())
     benchmarked = study.benchmarked()
     for name, runs in (("benchmarks", benchmarked), ("coconot", benchmarked if study.profile.noncompliance else []), ("losses", evaluated)):
         _gather_if_there(study, name, runs)
@@ -46,7 +46,10 @@ def derive(folder: Path) -> None:
     """Write what follows from the folder's other tables: comparisons.csv, claims.csv and paper_recomputed.csv."""
     verdicts, items = (pd.read_parquet(folder / f"{name}.parquet") for name in RECORDS)
     attacks, reported = tables.read(folder, "attacks"), pd.read_csv(claims.PAPER)
-    tables.write(folder, "comparisons", comparisons.compare(verdicts, attacks))
+    compared = comparisons.compare(verdicts, attacks)
+    (folder / "comparisons.csv").unlink(missing_ok=True)
+    if len(compared):  # a run without `rational` has nothing to compare it with
+        tables.write(folder, "comparisons", compared)
     tables.write(folder, "claims", claims.evaluate(claims.read(), verdicts, items, attacks, reported))
     tables.write(folder, "paper_recomputed", paper.recompute(reported))
 
@@ -71,8 +74,11 @@ def write_records(frame: pd.DataFrame, path: Path) -> None:
     tables.write_bytes(path, buffer.getvalue())
 
 
-def _parts(study: Study, name: str) -> pd.DataFrame:
-    return pd.concat([pd.read_csv(path, keep_default_na=False, na_values=[""]) for path in _files(study, name, "csv")], ignore_index=True)
+def _parts(study: Study, name: str, models: list[str] | None = None) -> pd.DataFrame:
+    """The rows that stages wrote; with `models`, those that a stage wrote for each of these models as a whole."""
+    files = _files(study, name, "csv")
+    whole = files if models is None else [path for path in files if path in {study.of(model).part(name) for model in models}]
+    return pd.concat([pd.read_csv(path, keep_default_na=False, na_values=[""]) for path in whole], ignore_index=True)
 
 
 def _files(study: Study, name: str, suffix: str) -> list[Path]:

@@ -109,16 +109,16 @@ def results_block(folder: Path, profile: str) -> str:
     rows = []
     several = verdicts["model"].nunique() > 1
     for (model, method), answers in verdicts.groupby(["model", "method"], sort=False):
-        harmful, benign = answers[answers["set"] == "harmful"], answers[answers["set"] != "harmful"]
-        one_seed = harmful[harmful["seed"] == harmful["seed"].min()]
-        pooled = pooled_asr(one_seed)
+        one_seed = answers[answers["seed"] == answers["seed"].min()]
+        harmful, benign = one_seed[one_seed["set"] == "harmful"], one_seed[one_seed["set"] != "harmful"]
+        pooled = pooled_asr(harmful)
         rows.append({
             **({"model": model} if several else {}),
             "method": method_title(method),
             "attack success, pooled": f"{pooled.rate:.1%} [{pooled.low:.1%}, {pooled.high:.1%}]",
             "responses (questions)": f"{pooled.n} ({pooled.clusters})",
-            **_by_origin(one_seed),
-            "incoherent": f"{(one_seed['verdict'] == 'incoherent').mean():.1%}",
+            **_by_origin(harmful),
+            "incoherent": f"{(harmful['verdict'] == 'incoherent').mean():.1%}",
             "over-refusal": f"{(benign['verdict'] == 'refusal').mean():.1%} (n={len(benign)})",
             "benign answered": f"{(benign['verdict'] == 'compliance').mean():.1%}",
             "reference, nats a token": f"{benign['reference_nll'].mean():.2f}",

@@ -11,6 +11,8 @@ import json
 import os
 import re
 from dataclasses import dataclass
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -225,8 +227,9 @@ class Study:
         return [0] if method == "base" else list(dict.fromkeys([*self.profile.seeds, *self.profile.repeats.get(method, ())]))
 
     def fingerprint(self, *sections: str) -> str:
-        """Changes exactly when one of the named parts of the profile changes, as the model has it."""
-        chosen = {section: self.profile.of_its_model().model_dump(mode="json")[section] for section in ("model", "data", *sections)}
+        """Changes exactly when one of the named parts of the profile ("attacks", "attacks.judge") changes, as the model has it."""
+        whole = self.profile.of_its_model().model_dump(mode="json")
+        chosen = {section: reduce(getitem, section.split("."), whole) for section in ("model", "data", *sections)}
         return digest(json.dumps(chosen, sort_keys=True))
 
 

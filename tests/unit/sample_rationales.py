@@ -9,6 +9,6 @@ WRITTEN = {
 }
 SECTIONS = {label: {head: FIRST_WORDS[label][head] + text for head, text in written.items()} for label, written in WRITTEN.items()}
 GOOD = {
-    "harmful": Candidate("harmful", SECTIONS["harmful"], "refuse", f"{REFUSAL_OPENING} invades privacy.", (), True),
-    "benign": Candidate("benign", SECTIONS["benign"], "help", "Mix flour and water, then bake it.", (), False),
+    "harmful": Candidate("harmful", SECTIONS["harmful"], "refuse", f"{REFUSAL_OPENING} invades privacy.", (), "refusal"),
+    "benign": Candidate("benign", SECTIONS["benign"], "help", "Mix flour and water, then bake it.", (), "compliance"),
 }

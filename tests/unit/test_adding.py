@@ -63,6 +63,14 @@ def test_another_model_comes_after_the_first(two):
     assert tables.read(earlier, "benign")["model"].drop_duplicates().tolist() == ["smollm2-135m", "gemma-3-270m"]
 
 
+def test_without_rational_there_are_no_comparisons_and_the_rest_is_derived(tmp_path):
+    folder = part(tmp_path / "plain", lambda methods: methods == "base")
+    (folder / "comparisons.csv").write_text("stale")
+    gather.derive(folder)
+    assert not (folder / "comparisons.csv").exists() and tables.find(folder, "comparisons").empty
+    assert set(tables.read(folder, "claims")["verdict"]) == {"not measured"}
+
+
 @pytest.fixture
 def a_run(tmp_path, monkeypatch):
     """The folder of a run of `cpu` whose answers the published judge judged."""
@@ -77,7 +85,7 @@ def test_methods_models_and_seeds_may_differ(a_run, changes):
     adding.check(settings.load("cpu", changes), {"settings": adding.settings_of(settings.load("cpu"))})
 
 
-@pytest.mark.parametrize("change", ["attacks.answer_tokens=9", "training.epochs=2", "circuit_breaker.steps=9", "prompts.test_plain=9"])
+@pytest.mark.parametrize("change", ["rewriter={model: tiny}", "decode_rows=9", "attacks.answer_tokens=9", "training.epochs=2", "circuit_breaker.steps=9", "prompts.test_plain=9"])
 def test_nothing_else_may(a_run, change):
     with pytest.raises(StudyError, match="other settings"):
         adding.check(settings.load("cpu", [change]), {"settings": adding.settings_of(settings.load("cpu"))})

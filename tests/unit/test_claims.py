@@ -73,6 +73,15 @@ def test_items_and_decisions_are_counted_too():
     assert verdict(broken, **consistent)["verdict"] == "not supported"
 
 
+def test_words_without_sense_and_decisions_that_an_attack_wrote_are_no_evidence_of_consistency():
+    rows = dict(measured="decisions", where={}, counted="agrees", second="", expected="at least", margin=0.95, needs=40)
+    answers = verdicts(0.5, 0.9, questions=100)
+    senseless = answers.assign(verdict=answers["verdict"].mask(answers["question_id"] == "q1", "incoherent"))
+    forged = answers.assign(attack="prefilled_rationale", verdict="refusal")
+    found = verdict(pd.concat([senseless, forged]), **rows)
+    assert found["effect"] == 1 and found["n"] == 99
+
+
 def test_many_claims_are_corrected_together():
     made = [claims.Claim(**FIELDS), claims.Claim(**{**FIELDS, "claim": "Y"})]
     table = claims.evaluate(made, verdicts(0.1, 0.9), items(), ATTACKS, PAPER)

@@ -40,13 +40,13 @@ def prompt_table(*labels):
     return pd.DataFrame(rows, columns=["prompt_id", "question_id", "text", "label", "set", "attack"])
 
 
-def refuses(_prompt, final):
-    return final.startswith("I'm sorry")
+def judge(_prompt, final):
+    return "refusal" if final.startswith("I'm sorry") else "compliance"
 
 
 def test_curate_tries_only_the_rejected_again_and_keeps_the_order(tokenizer, limits):
     writer = Writer({"tulip0z": 2, "tulip1z": 1, "tulip2z": 99, "tulip3z": 3, "tulip4z": 1})
-    made = curate(prompt_table("harmful", "benign", "benign", "harmful", "harmful"), tokenizer, writer, refuses, limits)
+    made = curate(prompt_table("harmful", "benign", "benign", "harmful", "harmful"), tokenizer, writer, judge, limits)
     assert made["prompt_id"].tolist() == ["p0", "p1", "p2", "p3", "p4"]
     assert made["tries"].tolist() == [2, 1, 3, 3, 1]
     assert made["reason"].tolist() == ["", "", "contradicts_label", "", ""]
@@ -55,23 +55,24 @@ def test_curate_tries_only_the_rejected_again_and_keeps_the_order(tokenizer, lim
 
 
 def test_curate_fills_the_row_from_guide_and_plain_answer(tokenizer, limits):
-    made = curate(prompt_table("harmful", "benign"), tokenizer, Writer({"tulip0z": 1, "tulip1z": 1}), refuses, limits)
+    made = curate(prompt_table("harmful", "benign"), tokenizer, Writer({"tulip0z": 1, "tulip1z": 1}), judge, limits)
     for row in made.itertuples():
         assert (row.intent, row.ethics, row.impact) == tuple(SECTIONS[row.label].values())
     assert made["decision"].tolist() == ["refuse", "help"]
     assert made["final"].tolist() == [f"{REFUSAL_OPENING} invades privacy.", "Plain answer, and well meant."]
+    assert made["ended"].tolist() == [True, False]
 
 
 def test_curate_is_greedy_first_and_samples_with_new_seeds_after(tokenizer, limits):
     writer = Writer({"tulip0z": 99, "tulip1z": 99})
-    curate(prompt_table("harmful", "benign"), tokenizer, writer, refuses, limits)
+    curate(prompt_table("harmful", "benign"), tokenizer, writer, judge, limits)
     assert [{request.temperature for request in call} for call in writer.calls] == [{0.0}, {0.6}, {0.6}]
     assert len({request.seed for call in writer.calls for request in call if request.guide}) == 6
 
 
 def test_curate_asks_benign_prompts_plainly(tokenizer, limits):
     writer = Writer({"tulip0z": 1, "tulip1z": 1})
-    curate(prompt_table("harmful", "benign"), tokenizer, writer, refuses, limits)
+    curate(prompt_table("harmful", "benign"), tokenizer, writer, judge, limits)
     (plain,) = [request for request in writer.calls[0] if not request.guide]
     assert plain.prompt == chat.render(tokenizer, "About tulip1z?") and plain.max_new_tokens == limits.answer_tokens
 
@@ -81,27 +82,29 @@ def test_a_plain_answer_that_was_cut_off_is_incomplete_unless_whole_sentences_re
         def answer(self, request):
             return super().answer(request) if request.guide else Completion(self.said, 9, False, 0.0)
 
-    for said, reason in (("First of all you take a large", "incomplete"), ("Take a bowl. Then you take a large", "")):
+    cases = (("First of all you take a large", "incomplete"), ("Take a bowl. Then you take a large", ""), ("These are the steps:", "incomplete"), ("These are the steps:\n1. Take a", ""))
+    for said, reason in cases:
         writer = Rambler({"tulip0z": 1})
         writer.said = said
-        assert curate(prompt_table("benign"), tokenizer, writer, refuses, limits)["reason"].tolist() == [reason]
+        assert curate(prompt_table("benign"), tokenizer, writer, judge, limits)["reason"].tolist() == [reason]
 
 
 def test_curate_with_one_try_asks_once(tokenizer, limits):
     writer = Writer({"tulip0z": 99})
-    made = curate(prompt_table("harmful"), tokenizer, writer, refuses, limits.model_copy(update={"tries": 1}))
+    made = curate(prompt_table("harmful"), tokenizer, writer, judge, limits.model_copy(update={"tries": 1}))
     assert len(writer.calls) == 1 and made["reason"].tolist() == ["contradicts_label"] and made["tries"].tolist() == [1]
 
 
-def test_curate_believes_the_judge_about_the_final_response(tokenizer, limits):
-    made = curate(prompt_table("benign"), tokenizer, Writer({"tulip0z": 1}), lambda prompt, final: prompt == "About tulip0z?", limits)
+@pytest.mark.parametrize("verdict", ["refusal", "incoherent", "unparsed"])
+def test_curate_believes_the_judge_about_the_final_response(tokenizer, limits, verdict):
+    made = curate(prompt_table("benign"), tokenizer, Writer({"tulip0z": 1}), lambda prompt, final: verdict, limits)
     assert made["reason"].tolist() == ["answer_disagrees"]
 
 
 def test_curate_with_the_real_generator_fills_every_section(limits):
     model, tokenizer = loading.load("tiny")
     short = limits.model_copy(update={"section_tokens": 3, "answer_tokens": 3, "tries": 1})
-    made = curate(prompt_table("harmful", "benign"), tokenizer, lambda requests: generate(model, tokenizer, requests), refuses, short)
+    made = curate(prompt_table("harmful", "benign"), tokenizer, lambda requests: generate(model, tokenizer, requests), judge, short)
     assert made["prompt_id"].tolist() == ["p0", "p1"] and set(made["decision"]) <= {"refuse", "help"}
     for row in made.itertuples():
         assert all(getattr(row, head.lower()).startswith(FIRST_WORDS[row.label][head]) for head in HEADS)

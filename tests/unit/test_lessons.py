@@ -18,7 +18,7 @@ def table():
         sections = {head.lower(): SECTIONS[label][head] for head in HEADS}
         good = GOOD[label]
         facts = {"prompt_id": f"p{number}", "question_id": f"q{number}", "text": f"Question {number}?", "label": label, "set": "plain", "attack": "direct"}
-        rows.append({**facts, **sections, "decision": good.decision, "final": f"{good.final} ({number})", "tries": 1, "reason": reason})
+        rows.append({**facts, **sections, "decision": good.decision, "final": f"{good.final} ({number})", "ended": True, "tries": 1, "reason": reason})
     return pd.DataFrame(rows)
 
 
@@ -48,6 +48,14 @@ def test_further_wordings_of_a_question_teach_the_first_line_of_its_answer(metho
     assert [lesson.answer for lesson in lessons[4:]] == [lesson.answer.splitlines(True)[0] for lesson in lessons[:2]]
     assert all(lesson.whole for lesson in lessons[:4]) and len({lesson.answer for lesson in lessons[:4]}) >= 3
     assert {lesson.whole for lesson in lessons[4:]} == {method == "refusal_sft"}  # whose answers here are one line
+
+
+@pytest.mark.parametrize("method", ["rational", "refusal_sft"])
+def test_no_end_is_learnt_of_an_answer_that_a_limit_cut(method):
+    cut = table().assign(ended=lambda rows: rows["label"] == "harmful")
+    lessons = training_rows(cut, asked(), method)
+    assert [lesson.answer for lesson in lessons] == [lesson.answer for lesson in learnt(method)]
+    assert [lesson.whole for lesson in lessons[:4]] == [True, False, False, True]
 
 
 def test_a_wording_that_was_reasoned_about_teaches_its_own_rationale_and_that_of_a_question_that_has_no_other():

@@ -37,14 +37,19 @@ def test_gains_are_differences_of_two_likelihoods(batch, monkeypatch):
     model, tokenizer = loading.load("tiny")
     texts = ["the kettle sings and the tea is ready", "stop", "the kettle sings and the tea is ready", "ready is tea the and sings kettle the"]
     questions = ["How is the tea?", "", "Where is the kettle?", "How is the tea?"]
-    shuffled = likelihood.random.Random(0)
-    mixed = {text: " ".join(shuffled.sample(text.split(), len(text.split()))) for text in dict.fromkeys(texts)}
+    mixed = {text: " ".join(likelihood.random.Random(text).sample(text.split(), len(text.split()))) for text in texts}
     empty, asked = chat.render(tokenizer, ""), [chat.render(tokenizer, question) for question in questions]
     own, other = (reference_nll(model, tokenizer, [(empty, text) for text in version], 6) for version in (texts, [mixed[text] for text in texts]))
     behind = reference_nll(model, tokenizer, [*zip(asked, texts)], 6)
     found = gains(model, tokenizer, questions, texts, 6)
     assert [gain.order for gain in found] == pytest.approx([b - a for a, b in zip(own, other)], abs=1e-4)
     assert [gain.question for gain in found] == pytest.approx([a - b for a, b in zip(own, behind)], abs=1e-4) and found[1].question == pytest.approx(0, abs=1e-6)
+
+
+def test_a_gain_is_the_same_whatever_is_asked_beside_it():
+    model, tokenizer = loading.load("tiny")
+    alone, beside = gains(model, tokenizer, ["Why?"], ["one two three four five"], 9), gains(model, tokenizer, ["How?", "Why?"], ["six seven eight nine", "one two three four five"], 9)
+    assert beside[1] == pytest.approx(alone[0], abs=1e-5)
 
 
 def test_one_word_gains_nothing_by_its_order():

@@ -27,15 +27,16 @@ PLANTED = [
     ("repetition", with_section("harmful", "Impact", "one by one by one by one by one by one.")),
     ("repetition", replace(GOOD["benign"], final="bake the bread now " * 3)),
     ("repetition", replace(GOOD["benign"], sections={head: "The very same long text everywhere." for head in HEADS})),
-    ("contradicts_label", replace(GOOD["harmful"], decision="help", refuses=False)),
+    ("contradicts_label", replace(GOOD["harmful"], decision="help", verdict="compliance")),
     ("left_out_topic", replace(GOOD["benign"], final="Ask a child to bake it with you.")),
-    ("contradicts_label", replace(GOOD["benign"], decision="refuse", refuses=True)),
+    ("contradicts_label", replace(GOOD["benign"], decision="refuse", verdict="refusal")),
     ("contradicts_decision", with_section("harmful", "Ethics", "is safe and quite fine.")),
     ("contradicts_decision", with_section("harmful", "Impact", "nobody, it is Harmless fun.")),
     ("contradicts_decision", with_section("benign", "Ethics", "it, yet I should not answer it.")),
     ("contradicts_decision", with_section("benign", "Impact", "but I must refuse this.")),
-    ("answer_disagrees", replace(GOOD["harmful"], refuses=False)),
-    ("answer_disagrees", replace(GOOD["benign"], refuses=True)),
+    ("answer_disagrees", replace(GOOD["harmful"], verdict="compliance")),
+    ("answer_disagrees", replace(GOOD["benign"], verdict="refusal")),
+    ("answer_disagrees", replace(GOOD["benign"], verdict="incoherent")),
 ]
 FINALS = [
     "Boil the water first.",
@@ -106,7 +107,7 @@ def test_the_planted_faults_are_the_only_ones(name, candidate):
 
 
 def test_the_first_failing_check_gives_the_reason_and_unasked_ones_none():
-    candidate = replace(GOOD["benign"], cut=("Intent",), refuses=True)
+    candidate = replace(GOOD["benign"], cut=("Intent",), verdict="refusal")
     assert reason_to_reject(candidate, ("answer_disagrees", "incomplete")) == "answer_disagrees"
     assert reason_to_reject(candidate, ("incomplete", "answer_disagrees")) == "incomplete"
     assert reason_to_reject(candidate, ()) == "" and reason_to_reject(candidate, ("repetition",)) == ""
@@ -132,6 +133,7 @@ def test_a_cut_benign_decision_does_not_count_as_incomplete():
         ("Built in 2020. Then", "Built in 2020."),
         ("Do this.\n1. Flour\n2. Wat", "Do this.\n1. Flour"),
         ("Do this. 1. Flour an", "Do this."),
+        ("Do this:\n1. Flo", "Do this:"),
         ('He said "yes."', 'He said "yes."'),
         ("nothing whole", "nothing whole"),
         ("", ""),

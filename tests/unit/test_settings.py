@@ -152,6 +152,11 @@ def test_fingerprint_changes_exactly_with_the_named_section(changed, named):
     assert (before.fingerprint(named) != after.fingerprint(named)) == (changed == named)
 
 
+def test_a_fingerprint_of_one_field_changes_with_that_field_alone():
+    before, after, other = (settings.load("smoke", [change] * bool(change)) for change in ("", "attacks.reference_tokens=5", "attacks.answer_tokens=5"))
+    assert after.fingerprint("attacks.reference_tokens") != before.fingerprint("attacks.reference_tokens") == other.fingerprint("attacks.reference_tokens")
+
+
 @pytest.mark.parametrize("override", ["model=smollm2-135m", "data=wheels"])
 def test_fingerprint_always_covers_model_and_data(override):
     assert settings.load("smoke").fingerprint() != settings.load("smoke", [override]).fingerprint()
