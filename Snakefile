@@ -53,6 +53,8 @@ def share(number):
 
 
 summaries = ("results/evaluation", "results/rates")  # what a stage writes of its answers
+pinned = [*(settings.ROOT / "data" / name for name in ("members.csv", "urls.csv", "hub.csv", "wheels.txt")), *sorted((settings.ROOT / "data" / "smoke").glob("*.*"))]
+pins = settings.digest("\n".join(path.read_text() for path in pinned))  # what files data come from
 shard = [f"shard={{wildcards.shard}}/{profile.shards}"] if profile.shards > 1 else []
 
 
@@ -88,8 +90,9 @@ rule data_curation:
     output:
         stamp("01_data_curation", "all", 0),
     params:
-        code=stages.code_fingerprint("01_data_curation", "corpus", "attacks"),
+        code=stages.code_fingerprint("01_data_curation", "corpus", "attacks", *(["models"] if profile.rewriter else [])),
         settings=study.fingerprint("prompts", "rewriter"),
+        pins=pins,
     shell:
         command("01_data_curation")
 
@@ -101,7 +104,7 @@ rule rationale_generation:
         stamp("02_rationale_generation", "all", 0),
     params:
         code=stages.code_fingerprint("02_rationale_generation", "models", "rationales", "judges"),
-        settings=fingerprint("rationales", "decode_rows", "dtype"),
+        settings=fingerprint("rationales", "attacks.judge", "attacks.llm_judge", "decode_rows", "dtype"),
     threads: cores
     shell:
         command("02_rationale_generation", model=True)
@@ -129,7 +132,7 @@ rule circuit_breaker:
         stamp("03b_circuit_breaker"),
     params:
         code=stages.code_fingerprint("03b_circuit_breaker", "models", "rationales", "judges", "training"),
-        settings=fingerprint("circuit_breaker", "decode_rows", "dtype"),
+        settings=fingerprint("circuit_breaker", "attacks.judge", "attacks.llm_judge", "decode_rows", "dtype"),
     threads: cores
     shell:
         command("03b_circuit_breaker", "method={wildcards.method}", "seed={wildcards.seed}", model=True)
@@ -168,8 +171,9 @@ rule benchmark_evaluation:
     output:
         stamp("05_benchmark_evaluation"),
     params:
-        code=stages.code_fingerprint("05_benchmark_evaluation", "models", "rationales", "benchmarks"),
+        code=stages.code_fingerprint("05_benchmark_evaluation", "models", "rationales", "benchmarks", "corpus"),
         settings=fingerprint("benchmarks", "as_trained", "mt_bench", "instructions", "attacks.reference_tokens", "decode_rows", "dtype"),
+        pins=pins,
     threads: cores
     shell:
         command("05_benchmark_evaluation", "method={wildcards.method}", "seed={wildcards.seed}", model=True)

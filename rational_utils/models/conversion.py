@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import torch
+import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ..corpus import sources
@@ -39,4 +40,9 @@ def convert(name: str, folder: Path) -> None:
         model.save_pretrained(draft)
         tokenizer.save_pretrained(draft)
     with atomic(manifest_path(folder)) as draft:
-        draft.write_text(sha256(folder))
+        draft.write_text(record(name, folder))
+
+
+def record(name: str, folder: Path) -> str:
+    """What a converted model is and what made it, in one line: hashes of the folder, of the file that it comes from and of this module, and transformers' version."""
+    return " ".join([sha256(folder), sources.members()[name].sha256, sha256(Path(__file__)), transformers.__version__])

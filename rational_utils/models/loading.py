@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from ..corpus import hub
-from ..study.provenance import manifest_path, sha256
+from ..study.provenance import manifest_path
 from ..study.settings import cache_folder
 from . import chat, conversion, ragged, templates, tiny
 
@@ -69,7 +69,7 @@ def _folder(name: str) -> Path:
     if name in repositories:
         return hub.fetch(repositories[name])
     folder = cache_folder() / "models" / name
-    if not _whole(folder):
+    if not _whole(name, folder):
         conversion.convert(name, folder)
     return folder
 
@@ -79,11 +79,11 @@ def _from_folder(folder: Path):
     return model, AutoTokenizer.from_pretrained(folder)
 
 
-def _whole(folder: Path) -> bool:
+def _whole(name: str, folder: Path) -> bool:
     manifest = manifest_path(folder)
     if not folder.exists() or not manifest.exists():
         return False
-    if manifest.read_text() == sha256(folder):
+    if manifest.read_text() == conversion.record(name, folder):
         return True
-    print(f"cached model {folder.name} is damaged: converting it again")
+    print(f"cached model {folder.name} is damaged, or was made from another file or by other code: converting it again")
     return False

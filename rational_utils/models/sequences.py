@@ -41,6 +41,7 @@ class Row:
     def __init__(self, index: int, request: Request, tokenizer, eos: int, turn: str):
         self.index, self.request, self.tokenizer, self.eos, self.turn = index, request, tokenizer, eos, turn
         self.stops = (*request.stops, turn) if turn and not request.guide else request.stops
+        self.line_begun = "\n" if request.prompt.endswith("\n") else ""  # a user's next turn begins a line, and this may be its end
         self.prompt_ids = tokenizer.encode(request.prompt, add_special_tokens=False)
         self.ids: list[int] = []
         self.finished = self.left = False
@@ -80,8 +81,13 @@ class Row:
         """Whether a stop sequence has just been written; no token is less than a byte of it."""
         if not self.stops:
             return False
-        newest = self.tokenizer.decode(self.ids[-max(len(stop.encode()) for stop in self.stops) :], skip_special_tokens=True)
-        return any(stop in newest for stop in self.stops)
+        reach = max(len(stop.encode()) for stop in self.stops)
+        newest = self.tokenizer.decode(self.ids[-reach:], skip_special_tokens=True)
+        return any(stop in newest for stop in self.stops) or (len(self.ids) <= reach and self._turns(newest))
+
+    def _turns(self, text: str) -> bool:
+        """Whether the text, from the answer's beginning, holds a user's next turn."""
+        return self.turn in self.stops and self.turn in self.line_begun + text
 
     def chance(self) -> float:
         """A number in [0, 1) that depends on the request's seed and on how many were drawn before."""
@@ -92,7 +98,7 @@ class Row:
 
     def completion(self, tokenizer) -> Completion:
         text = tokenizer.decode(self.ids, skip_special_tokens=True)
-        text = text.split(self.turn)[0].rstrip() if self.turn in self.stops and self.turn in text else text
+        text = (self.line_begun + text).split(self.turn)[0].removeprefix(self.line_begun).rstrip() if self._turns(text) else text
         script = self.script
         guided = (script.texts, tuple(script.cut)) if script else ({}, ())
         return Completion(text, len(self.ids), self.finished, round(self.seconds, 4), *guided)

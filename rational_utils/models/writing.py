@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..study import stages
 from ..study.sections import Rewriter
 
 
@@ -16,5 +17,5 @@ def rewriter(wanted: Rewriter | None, dtype: str, rows: int = 32):
     from . import generation, loading, talking
 
     model, tokenizer = loading.load(wanted.model, dtype=dtype)
-    name = f"{wanted.model}, {model.dtype}, {wanted.tokens} tokens"
+    name = f"{wanted.model}, {model.dtype}, {wanted.tokens} tokens, {stages.rooms_fingerprint('models')}"
     return talking.Talker(tokenizer, wanted.tokens, lambda requests: generation.generate(model, tokenizer, requests, rows=rows), name=name)

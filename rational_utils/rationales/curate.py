@@ -42,12 +42,13 @@ def _attempt(rows: list, number: int, tokenizer, complete: Callable, settings: R
     """(guided completion, plain completion or None) for each row; the first try is greedy."""
     temperature = settings.temperature if number > 1 else 0.0
 
-    def request(row, text: str, limit: int = 0, sections=()) -> Request:
+    def request(row, text: str, limit: int = 0, sections=(), temperature: float = temperature) -> Request:
         return Request(render(tokenizer, text), limit, temperature, int(digest(f"{row.prompt_id}|{number}"), 16) % 2**31, sections)
 
+    warm = max(temperature, settings.plain_temperature)
     guided = [request(row, ask(row.text, row.label), sections=guide(row.label, settings.section_tokens)) for row in rows]
     benign = [row for row in rows if row.label == "benign"]
-    plain = [request(row, row.text, settings.answer_tokens) for row in benign]
+    plain = [request(row, row.text, settings.answer_tokens, temperature=warm) for row in benign]
     written = complete(guided + plain)
     answers = {row.prompt_id: made for row, made in zip(benign, written[len(rows) :])}
     return [(made, answers.get(row.prompt_id)) for row, made in zip(rows, written)]
@@ -56,8 +57,7 @@ def _attempt(rows: list, number: int, tokenizer, complete: Callable, settings: R
 def _row(row, completion, plain, number: int, judge: Callable, settings: Rationales) -> dict:
     sections, decision, final = assemble(row.label, completion.sections, plain and plain.text)
     ended = plain is None or plain.finished
-    cut = completion.cut if ended or final != plain.text.strip() else (*completion.cut, "final")
-    candidate = Candidate(row.label, sections, decision, final, cut, judge(row.text, final))
+    candidate = Candidate(row.label, sections, decision, final, completion.cut, judge(row.text, final))
     facts = {name: getattr(row, name) for name in ("prompt_id", "question_id", "text", "label", "set", "attack")}
     facts |= {head.lower(): sections[head] for head in HEADS}
     return facts | {"decision": decision, "final": final, "ended": ended, "tries": number, "reason": reason_to_reject(candidate, settings.checks)}

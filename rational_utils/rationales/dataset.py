@@ -27,8 +27,8 @@ task_categories: [text-generation]
 
 Written by {model} itself under two self-check instructions (one looks for harm, one for reasons to help), led by a guide, and kept only if
 reasoning, decision and final response agree. Every row is one prompt as `rational` learns it: `response` is what
-can be learnt of it, all or the first line (`learnt`), and its parts stand beside it. A final response that a token limit cut (`ended` is false) stands
-here up to its last whole sentence and is learnt without an end-of-turn token: what follows is missing, not over. **Prompts labelled harmful are harmful requests** from public benchmarks; their responses refuse them.
+can be learnt of it, all or the first line (`learnt`), and its parts stand beside it. A final response that a token limit cut (`ended` is false)
+is learnt without an end-of-turn token: what follows is missing, not over. **Prompts labelled harmful are harmful requests** from public benchmarks; their responses refuse them.
 
 Load it: `datasets.load_dataset("json", data_files="{file}")`.
 

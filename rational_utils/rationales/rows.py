@@ -38,7 +38,8 @@ def training_rows(rationales: pd.DataFrame, prompts: pd.DataFrame, method: str, 
 
     `rational` learns rationale, decision and final response, and so do its variants, from a part of the prompts;
     `refusal_sft`, the control, learns bare refusals and plain answers of the very same prompts. A wording without an accepted rationale of its own has
-    the answer of the question's first one; only its opening is learnt, since what follows depends on that and no more on the wording.
+    the answer of the question's first one; only its opening is learnt, since what follows depends on that and no more on the wording. Where the opening is
+    all there is, a refusal is learnt to its end and an answer is not: another wording's may go on.
     """
     if not methods.reasons(method) and method != "refusal_sft":
         raise StudyError(f"method: got {method!r}; allowed: refusal_sft, rational and its variants")
@@ -51,7 +52,7 @@ def _lesson(row, answer: str, ended: bool, whole: float, opening: re.Pattern) ->
     wholly = row.rationale_id == row.prompt_id and (row.attack != "direct" or _place(row.question_id) < whole)
     begun = None if wholly else opening.match(answer)
     learnt = begun[0] if begun else answer
-    return Lesson(row.text, learnt, ended and learnt == answer)
+    return Lesson(row.text, learnt, ended and learnt == answer and (wholly or row.label == "harmful"))
 
 
 def _place(question_id: str) -> float:

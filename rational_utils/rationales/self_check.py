@@ -6,8 +6,6 @@ model gets a guide: each section's head and first words. Generates nothing itsel
 
 from __future__ import annotations
 
-import re
-
 from ..models.guides import Section
 from .text import FINAL, HEADS, STANCES
 
@@ -49,17 +47,5 @@ def guide(label: str, section_tokens: int) -> tuple[Section, ...]:
 def assemble(label: str, written: dict[str, str], answer: str | None) -> tuple[dict[str, str], str, str]:
     """(sections, decision, final response) from what the model wrote into the guide; `answer` is for benign prompts."""
     sections = {head: FIRST_WORDS[label][head] + written[head] for head in HEADS}
-    final = REFUSAL_OPENING + written["final"] if label == "harmful" else whole_sentences(answer or "")
+    final = REFUSAL_OPENING + written["final"] if label == "harmful" else (answer or "").strip()
     return sections, written["Decision"].strip(), final
-
-
-def whole_sentences(text: str) -> str:
-    """The text up to its last sentence or line that is whole: what a token limit cut off is dropped.
-
-    A text without any such end comes back as it is.
-    """
-    text = text.strip()
-    if re.search(r"[.!?:)\"'`]$", text):
-        return text
-    ends = [match.end() for match in re.finditer(r"(?<!\b\d)[.!?](?=\s)|\n", text)]
-    return text[: ends[-1]].strip() if ends else text

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from ..study.errors import StudyError
 from ..study.settings import ROOT
 from . import power
-from .statistics import holm, paired, paired_difference, pooled_asr
+from .statistics import first_seed, holm, paired, paired_difference, pooled_asr
 
 CLAIMS, PAPER = ROOT / "data" / "claims.yaml", ROOT / "data" / "results" / "paper_reported.csv"
 COLUMNS = ["claim", "statement", "model", "verdict", "effect", "low", "high", "n", "clusters", "p", "p_holm", "paper_reported", "detectable"]
@@ -98,7 +98,7 @@ def _row(claim: Claim, model: str, units: pd.DataFrame, paper: pd.DataFrame) -> 
     chosen = units[units["model"] == model]
     for column, allowed in claim.where.items():
         chosen = chosen[chosen[column].isin(allowed)]
-    chosen = chosen[chosen["seed"] == chosen.groupby("method")["seed"].transform("min")]
+    chosen = first_seed(chosen)
     methods = [method for method in (claim.first, claim.second) if method]
     if not set(methods) <= set(chosen["method"]):
         return fixed

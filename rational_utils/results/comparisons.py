@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from .statistics import holm, paired_difference
+from .statistics import first_seed, holm, paired_difference
 
 REASONING = ("persuasion", "mutation")  # the families of attack that argue with the model or reword the question
 POPULATIONS = {  # what is compared: which verdicts, and which verdict is counted
@@ -29,8 +29,7 @@ def compare(verdicts: pd.DataFrame, attacks: pd.DataFrame, reference: str = "rat
     """
     seen = attacks.drop_duplicates("attack").set_index("attack")["seen_in_training"]
     rows = verdicts.assign(seen_in_training=verdicts["attack"].map(seen), family=verdicts["family"].fillna("none"))
-    rows = rows[rows["seed"] == rows.groupby(["model", "method"])["seed"].transform("min")]
-    made = [row for _, own in rows.groupby("model", sort=False) for row in _of_model(own, reference)]
+    made = [row for _, own in first_seed(rows).groupby("model", sort=False) for row in _of_model(own, reference)]
     table = pd.DataFrame(made, columns=["model", "first", "second", "population", "counted", *SHOWN])
     return table.assign(p_holm=holm(table["p_clustered"]))
 

@@ -21,7 +21,7 @@ QUERY_LINES, RATIONALE_LINES, FINAL_LINES = 3, 9, 9
 
 @styled
 def figure1(example: dict, profile: str | None = None) -> Figure:
-    """Answers of 2 or 3 methods to one sensitive but answerable query, with the judge's verdict on each.
+    """Answers of 1 to 3 methods to one sensitive but answerable query, with the judge's verdict on each.
 
     `example` is {"query": str, "responses": [{"method", "rationale", "final", "verdict"}, ...]}, optionally with
     "model" and "judge"; verdict is refusal, compliance, incoherent or unparsed. Long text ends in an ellipsis.
@@ -35,7 +35,7 @@ def figure1(example: dict, profile: str | None = None) -> Figure:
     query_height = 14 + 15 * len(query)
     card_height = 44 + max(sum(height for *_, height in body) for body in bodies)
     figure, heading = canvas(
-        WIDTH, (query_height + card_height + 2 * SIDE) / 72, f"One query, {len(responses)} methods, and the verdicts",
+        WIDTH, (query_height + card_height + 2 * SIDE) / 72, f"One query, {len(responses)} method{'s' * (len(responses) > 1)}, and the verdicts",
         sentence(profile and f"{profile} profile", example.get("model"), "n = 1 query",
                  "verdict on the final response" + (f" by {example['judge']}" if example.get("judge") else ""),
                  "long text is shortened (…)"), layout=False)
@@ -49,8 +49,8 @@ def figure1(example: dict, profile: str | None = None) -> Figure:
 
 def _responses(example: dict) -> list[dict]:
     responses = example.get("responses", [])
-    if not 2 <= len(responses) <= 3:
-        raise ValueError(f"figure 1 shows 2 or 3 responses, got {len(responses)}")
+    if not 1 <= len(responses) <= 3:
+        raise ValueError(f"figure 1 shows 1 to 3 responses, got {len(responses)}")
     for response in responses:
         missing = {"method", "rationale", "final", "verdict"} - set(response)
         if missing:

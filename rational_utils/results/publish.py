@@ -17,7 +17,7 @@ from ..study.settings import ROOT, Study
 from . import adding, claims, display, families, machine, plan, tables
 from .measured import MACHINE
 from .names import method_title
-from .statistics import pooled_asr
+from .statistics import first_seed, pooled_asr
 
 SHOWN_METHOD, SHOWN_PROFILE = "rational", "cpu"  # whose notebook, and whose figures, stand for all
 FIGURES, README = ROOT / "figures", ROOT / "README.md"
@@ -108,9 +108,8 @@ def results_block(folder: Path, profile: str) -> str:
     verdicts = pd.read_parquet(folder / "verdicts.parquet")
     rows = []
     several = verdicts["model"].nunique() > 1
-    for (model, method), answers in verdicts.groupby(["model", "method"], sort=False):
-        one_seed = answers[answers["seed"] == answers["seed"].min()]
-        harmful, benign = one_seed[one_seed["set"] == "harmful"], one_seed[one_seed["set"] != "harmful"]
+    for (model, method), answers in first_seed(verdicts).groupby(["model", "method"], sort=False):
+        harmful, benign = answers[answers["set"] == "harmful"], answers[answers["set"] != "harmful"]
         pooled = pooled_asr(harmful)
         rows.append({
             **({"model": model} if several else {}),

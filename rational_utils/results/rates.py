@@ -19,9 +19,11 @@ def attack_rates(verdicts: pd.DataFrame, by: list[str]) -> pd.DataFrame:
 
 
 def benign_rates(verdicts: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    """Over-refusal (share of refusals), answered rate and mean `reference_nll` (of the prompts that have one) for each group of `by`."""
+    """Over-refusal (share of refusals), answered rate and mean `reference_nll` (of the prompts that have one) for each group of `by`; `answered_nll` is that of the
+    prompts that were answered: behind a refusal's rationale a reference is unlikely whatever the model knows."""
     rates = _counted(verdicts, by, "over_refusal", "refusals")
-    likelihoods = verdicts.groupby(by, sort=False)["reference_nll"].mean().reset_index()
+    answered = verdicts["reference_nll"].where(verdicts["verdict"] == "compliance")
+    likelihoods = verdicts.assign(answered_nll=answered).groupby(by, sort=False)[["reference_nll", "answered_nll"]].mean().reset_index()
     return rates.assign(answered=rates["compliances"] / rates["n"]).merge(likelihoods, on=by)
 
 

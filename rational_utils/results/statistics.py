@@ -203,3 +203,8 @@ def over_seeds(frame: pd.DataFrame, by: Sequence[str], value: str) -> pd.DataFra
     groups = frame.groupby(list(by), sort=False)
     means = groups[[value, "low", "high"]].mean()
     return means.assign(n=groups["n"].min(), seeds=groups["seed"].nunique()).reset_index()
+
+
+def first_seed(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of each model's and method's lowest seed: draws of one method are never pooled."""
+    return rows[rows["seed"] == rows.groupby(["model", "method"])["seed"].transform("min")]

@@ -49,12 +49,14 @@ class Prompts(Section):
 
 
 class Rationales(Section):
-    """Self-check reasoning: token limits for a section and an answer, checks applied, tries and temperature."""
+    """Self-check reasoning: token limits for a section and an answer, checks applied, tries, and the temperature of all tries but the first, which is
+    greedy. `plain_temperature` is the least temperature of a benign prompt's plain answer, in the first try too."""
 
     section_tokens: Positive
     answer_tokens: Positive
     tries: Positive
     temperature: Annotated[float, Field(gt=0, le=10)]
+    plain_temperature: Annotated[float, Field(ge=0, le=10)]
     checks: tuple[str, ...]
 
 

@@ -59,7 +59,7 @@ def test_curate_fills_the_row_from_guide_and_plain_answer(tokenizer, limits):
     for row in made.itertuples():
         assert (row.intent, row.ethics, row.impact) == tuple(SECTIONS[row.label].values())
     assert made["decision"].tolist() == ["refuse", "help"]
-    assert made["final"].tolist() == [f"{REFUSAL_OPENING} invades privacy.", "Plain answer, and well meant."]
+    assert made["final"].tolist() == [f"{REFUSAL_OPENING} invades privacy.", "Plain answer, and well meant. And th"]
     assert made["ended"].tolist() == [True, False]
 
 
@@ -77,16 +77,22 @@ def test_curate_asks_benign_prompts_plainly(tokenizer, limits):
     assert plain.prompt == chat.render(tokenizer, "About tulip1z?") and plain.max_new_tokens == limits.answer_tokens
 
 
-def test_a_plain_answer_that_was_cut_off_is_incomplete_unless_whole_sentences_remain(tokenizer, limits):
+def test_a_plain_answer_stands_as_it_is_and_says_whether_a_limit_cut_it(tokenizer, limits):
     class Rambler(Writer):
         def answer(self, request):
-            return super().answer(request) if request.guide else Completion(self.said, 9, False, 0.0)
+            return super().answer(request) if request.guide else Completion(self.said, 9, self.ended, 0.0)
 
-    cases = (("First of all you take a large", "incomplete"), ("Take a bowl. Then you take a large", ""), ("These are the steps:", "incomplete"), ("These are the steps:\n1. Take a", ""))
-    for said, reason in cases:
+    for said, ended in (("These are the steps:\n1. Take a", False), ("Take a bowl. Done.", True)):
         writer = Rambler({"tulip0z": 1})
-        writer.said = said
-        assert curate(prompt_table("benign"), tokenizer, writer, judge, limits)["reason"].tolist() == [reason]
+        writer.said, writer.ended = said, ended
+        made = curate(prompt_table("benign"), tokenizer, writer, judge, limits).iloc[0]
+        assert (made["final"], made["ended"], made["reason"]) == (said, ended, "")
+
+
+def test_plain_answers_may_be_sampled_at_the_first_try(tokenizer, limits):
+    writer = Writer({"tulip0z": 99})
+    curate(prompt_table("benign"), tokenizer, writer, judge, limits.model_copy(update={"plain_temperature": 1.0}))
+    assert [{bool(request.guide): request.temperature for request in call} for call in writer.calls] == [{True: 0.0, False: 1.0}, {True: 0.6, False: 1.0}, {True: 0.6, False: 1.0}]
 
 
 def test_curate_with_one_try_asks_once(tokenizer, limits):

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from rational_utils import attacks
-from rational_utils.results import evaluation, tables
+from rational_utils.results import evaluation, rates, tables
 from rational_utils.results.evaluation import Found
 from rational_utils.results.figures import figure_losses
 from rational_utils.study import settings, shards
@@ -151,3 +151,9 @@ def test_examples_are_of_everyday_questions(source, category, shown):
     prompts = pd.DataFrame({"question_id": ["q"], "source": [source], "category": [category], "text": ["How do I kill a process?"]})
     responses = pd.DataFrame([{"model": "m", "method": "base", "seed": 0, "set": "sensitive", "question_id": "q", "rationale": "", "final": "Stop it.", "verdict": "compliance", "judge": "j"}])
     assert evaluation.examples(responses, prompts)["query"].tolist() == ["How do I kill a process?"] * shown
+
+
+def test_likelihood_of_references_is_also_that_of_the_answered_prompts():
+    verdicts = pd.DataFrame({"set": ["plain"] * 3, "verdict": ["compliance", "refusal", "compliance"], "reference_nll": [1.0, 4.0, 2.0]})
+    (row,) = rates.benign_rates(verdicts, ["set"]).to_dict("records")
+    assert (row["reference_nll"], row["answered_nll"], row["answered"]) == pytest.approx((7 / 3, 1.5, 2 / 3))

@@ -107,7 +107,7 @@ def test_figure1_shows_titles_verdicts_and_what_it_is():
 
 
 @pytest.mark.parametrize("responses, message", [
-    ([response()], "2 or 3"), ([response(), response(verdict="fine")], "unknown verdict"),
+    ([response()] * 4, "1 to 3"), ([response(), response(verdict="fine")], "unknown verdict"),
     ([response(), {"method": "base"}], "lacks final, rationale, verdict")])
 def test_figure1_refuses(responses, message):
     with pytest.raises(ValueError, match=message):

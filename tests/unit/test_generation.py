@@ -78,6 +78,16 @@ def test_an_answer_ends_where_the_next_question_begins_in_plain_words():
     assert made.text == " Paris. Good question: it is old." and made.finished and "And" not in tokenizer.decode(row.ids)
 
 
+@pytest.mark.parametrize("said", ["Question: And which is larger?\n\nAnswer:\nLyon.", "\nQuestion: And"])
+def test_who_takes_the_next_turn_at_once_has_answered_nothing(said):
+    _, tokenizer = loading.load("tiny-gemma")
+    row = Row(0, Request(chat.render(tokenizer, "Which city?"), 99), tokenizer, tokenizer.eos_token_id, chat.next_turn(tokenizer))
+    for token in tokenizer.encode(said):
+        if not row.over():
+            row.choose(torch.empty(0), token)
+    assert row.completion(tokenizer).text == "" and row.finished and len(row.ids) < len(tokenizer.encode(said))
+
+
 def test_killed_work_goes_on_with_the_same_answers(tiny, tmp_path):
     model, tokenizer = tiny
     requests = [Request(text, 6) for text in TEXTS * 2]

@@ -47,7 +47,7 @@ def test_further_wordings_of_a_question_teach_the_first_line_of_its_answer(metho
     lessons = learnt(method)
     assert [lesson.answer for lesson in lessons[4:]] == [lesson.answer.splitlines(True)[0] for lesson in lessons[:2]]
     assert all(lesson.whole for lesson in lessons[:4]) and len({lesson.answer for lesson in lessons[:4]}) >= 3
-    assert {lesson.whole for lesson in lessons[4:]} == {method == "refusal_sft"}  # whose answers here are one line
+    assert [lesson.whole for lesson in lessons[4:]] == [method == "refusal_sft", False]  # whose answers here are one line: an end is learnt of refusals alone
 
 
 @pytest.mark.parametrize("method", ["rational", "refusal_sft"])

@@ -7,7 +7,7 @@ from sample_rationales import GOOD, SECTIONS, WRITTEN
 
 from rational_utils import rationales
 from rational_utils.rationales import CHECKS, HEADS, deciding_words, parse, reason_to_reject, write
-from rational_utils.rationales.self_check import FIRST_WORDS, REFUSAL_OPENING, assemble, whole_sentences
+from rational_utils.rationales.self_check import FIRST_WORDS, REFUSAL_OPENING, assemble
 from rational_utils.study.errors import StudyError
 
 
@@ -122,28 +122,6 @@ def test_a_cut_benign_decision_does_not_count_as_incomplete():
     assert not CHECKS["incomplete"](replace(GOOD["benign"], cut=("Decision",)))
 
 
-@pytest.mark.parametrize(
-    ("text", "kept"),
-    [
-        ("One. Two and a ha", "One."),
-        ("One. Two!", "One. Two!"),
-        ("Is it? Yes, beca", "Is it?"),
-        ("First line\nsecond li", "First line"),
-        ("Yes. It costs 3.5 coins and", "Yes."),
-        ("Built in 2020. Then", "Built in 2020."),
-        ("Do this.\n1. Flour\n2. Wat", "Do this.\n1. Flour"),
-        ("Do this. 1. Flour an", "Do this."),
-        ("Do this:\n1. Flo", "Do this:"),
-        ('He said "yes."', 'He said "yes."'),
-        ("nothing whole", "nothing whole"),
-        ("", ""),
-        ("  \n ", ""),
-    ],
-)
-def test_whole_sentences_drops_what_was_cut_off(text, kept):
-    assert whole_sentences(text) == kept
-
-
 @pytest.mark.parametrize("label", GOOD)
 def test_asking_puts_the_prompt_in_and_the_guide_has_the_heads(label):
     asked = rationales.ask("How do {prompt} tulips grow?", label)
@@ -156,7 +134,7 @@ def test_asking_puts_the_prompt_in_and_the_guide_has_the_heads(label):
 def test_assembling_puts_the_first_words_back():
     sections, decision, final = assemble("harmful", {**WRITTEN["harmful"], "Decision": " refuse", "final": " invades privacy."}, None)
     assert (sections, decision, final) == (SECTIONS["harmful"], "refuse", f"{REFUSAL_OPENING} invades privacy.")
-    assert assemble("benign", {**WRITTEN["benign"], "Decision": "help"}, "Bake. And th")[2] == "Bake."
+    assert assemble("benign", {**WRITTEN["benign"], "Decision": "help"}, " Bake. And th")[2] == "Bake. And th"
 
 
 @pytest.mark.parametrize("label", GOOD)

@@ -6,11 +6,12 @@ import re
 import subprocess
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from rational_utils.corpus import cards, questions, sources, urls, wheels
-from rational_utils.models import loading
+from rational_utils.models import conversion, loading
 from rational_utils.study.errors import StudyError
 from rational_utils.study.provenance import manifest_path, sha256
 
@@ -159,12 +160,13 @@ def test_every_reader_has_a_member_and_a_fixture():
 
 
 @pytest.fixture
-def model_folder(folders):
+def model_folder(folders, monkeypatch):
     folder = folders / "cache" / "models" / "little"
     folder.mkdir(parents=True)
     (folder / "config.json").write_text("{}")
     (folder / "weights").write_bytes(bytes(range(256)))
-    manifest_path(folder).write_text(sha256(folder))
+    monkeypatch.setattr(conversion.sources, "members", lambda: {"little": SimpleNamespace(sha256="aa")})
+    manifest_path(folder).write_text(conversion.record("little", folder))
     return folder
 
 
@@ -181,18 +183,19 @@ DAMAGE = {
     "file more": lambda folder: (folder / "more").write_text(""),
     "manifest gone": lambda folder: manifest_path(folder).unlink(),
     "manifest empty": lambda folder: manifest_path(folder).write_text(""),
+    "made from another file": lambda folder: manifest_path(folder).write_text(manifest_path(folder).read_text().replace(" aa ", " bb ")),
     "folder gone": lambda folder: folder.rename(folder.with_name("moved")),
 }
 
 
 def test_a_converted_model_is_whole(model_folder):
-    assert loading._whole(model_folder)
+    assert loading._whole("little", model_folder)
 
 
 @pytest.mark.parametrize("harm", DAMAGE)
 def test_a_damaged_model_is_not_whole(model_folder, harm):
     DAMAGE[harm](model_folder)
-    assert not loading._whole(model_folder)
+    assert not loading._whole("little", model_folder)
 
 
 @pytest.mark.parametrize("harm", [None, "changed byte"])
