@@ -57,8 +57,10 @@ def require_consistent(table: pd.DataFrame, settings: Rationales) -> pd.DataFram
     """The rationale table, if every accepted row still passes the checks that its own text can answer.
 
     Raises:
-        StudyError: names the first row that does not, and the check. No text is shown: prompts may be harmful.
+        StudyError: names the first row that does not, and the check. No text is shown: prompts may be harmful. Or the table does not say what a limit cut.
     """
+    if "ended" not in table:
+        raise StudyError("rationale table: it does not say which answers a limit cut (column ended); make the table again (notebook 02)")
     checks = tuple(name for name in settings.checks if name not in NOT_IN_THE_TABLE)
     for row in table[table["reason"] == ""].itertuples():
         sections = {head: getattr(row, head.lower()) for head in HEADS}

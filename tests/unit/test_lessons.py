@@ -154,3 +154,8 @@ def test_no_training_prompt_carries_the_self_check(method):
 def test_an_unknown_method_lists_the_known_ones():
     with pytest.raises(StudyError, match="'base'; allowed: refusal_sft, rational"):
         learnt("base")
+
+
+def test_a_table_that_does_not_say_what_was_cut_is_not_learnt_from(limits):
+    with pytest.raises(StudyError, match="notebook 02"):
+        rationales.require_consistent(table().drop(columns="ended"), limits)
