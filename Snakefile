@@ -24,11 +24,11 @@ choices = shlex.join(["--profile", profile.name, *(word for override in study.ov
 
 
 def command(notebook, *parameters, model=False):
-    return f"{{program}} stage {notebook} {{choices}}" + " --model {wildcards.model}" * model + "".join(f" -p {parameter}" for parameter in parameters)
+    return f"OMP_NUM_THREADS={{threads}} {{program}} stage {notebook} {{choices}}" + " --model {wildcards.model}" * model + "".join(f" -p {parameter}" for parameter in parameters)
 
 
-# a real model takes the whole machine; tiny ones on fixtures leave room for each other
-cores = 1 if profile.data == "fixtures" else workflow.cores
+# two stages on half of the cores each take less time than one after the other on all of them; tiny models on fixtures need one core
+cores = 1 if profile.data == "fixtures" else max(1, workflow.cores // profile.side_by_side)
 
 
 def stamps(stage, runs):

@@ -36,9 +36,11 @@ def whole() -> str:
         return "*Not measured yet.*"
     published = settings.load("quick").published_results
     stages = tables.read(published, "stages")
+    machine = json.loads((published / measured.MACHINE).read_text())
+    together = machine.get("side_by_side", 1)
     kinds = {"02": "rationales", "03": "training", "04": "attacks", "05": "benchmarks"}
-    ours = stages.groupby(stages["stage"].str[:2].map(kinds))["seconds"].sum()
-    fixed = json.loads((published / measured.MACHINE).read_text())["fixed_seconds"] * len(stages)
+    ours = stages.groupby(stages["stage"].str[:2].map(kinds))["seconds"].sum() / together
+    fixed = machine["fixed_seconds"] * len(stages) / together
     straight = pd.read_csv(path)
     theirs = straight.groupby(straight["part"].str.split().str[0])["scaled"].sum()
     frame = pd.DataFrame({"straight script, s": theirs, "quick, s": ours}).fillna(0.0)

@@ -114,9 +114,10 @@ def _plan(options) -> None:
 
     study = _study(options)
     planned = plan.plan(study)
-    fixed = plan.fixed_seconds(study) * len(planned)
+    fixed, together = plan.fixed_seconds(study) * len(planned), study.profile.side_by_side
     print(plan.compared(planned, study).to_string(index=False))
-    print(f"in all {(planned['seconds'].sum() + fixed) / 60:.1f} minutes, {fixed:.0f} seconds of them for starting notebooks; largest stage {planned['peak_mb'].max() / 1000:.1f} GB")
+    beside = f"{together} stages side by side, " * (together > 1)
+    print(f"in all {(planned['seconds'].sum() + fixed) / together / 60:.1f} minutes ({beside}{fixed / together:.0f} seconds for starting notebooks); largest stage {planned['peak_mb'].max() / 1000:.1f} GB")
 
 
 def _newest(study: settings.Study) -> float:

@@ -18,7 +18,7 @@ MACHINE = "machine.json"  # beside the published tables: amounts of work and the
 class Stage(NamedTuple):
     """A stage that was measured: in seconds and MB, for so much work, by a processor that takes so many tokens a second through a layer.
 
-    `computes` is whether it runs a model.
+    `side_by_side` is how many stages shared the cores, `computes` whether it runs a model.
     """
 
     model: str
@@ -27,6 +27,7 @@ class Stage(NamedTuple):
     work: float
     processor: str
     layer_tokens_per_second: float
+    side_by_side: int
     computes: bool
 
 
@@ -44,7 +45,7 @@ class Run:
             return None
         row, machine = rows.sort_values("model", key=lambda models: models != model, kind="stable").iloc[0], self.machine
         work = machine["amounts"][f"{stage} {method}"]
-        return Stage(row["model"], row["seconds"], row["peak_mb"], work, machine["processor"], machine["layer_tokens_per_second"], isinstance(row["dtype"], str))
+        return Stage(row["model"], row["seconds"], row["peak_mb"], work, machine["processor"], machine["layer_tokens_per_second"], machine.get("side_by_side", 1), isinstance(row["dtype"], str))
 
 
 def runs(profile: str) -> list[Run]:

@@ -19,7 +19,7 @@ PARAMETERS = {"tiny": 1e5, "tiny-gemma": 1e5, "smollm2-135m": 135e6, "gemma-3-27
 
 
 def plan(study: Study) -> pd.DataFrame:
-    """Columns stage, model, method, seed, seconds, peak_mb: what each stage of the study should take on this machine.
+    """Columns stage, model, method, seed, seconds, peak_mb: what each stage of the study should take on this machine, as many of them side by side as the profile says.
 
     Raises:
         StudyError: the published tables cannot be read; a model is one of those that want a GPU, of which nothing was measured.
@@ -33,7 +33,7 @@ def plan(study: Study) -> pd.DataFrame:
         known = measured.nearest(published, stage, model, method)
         seconds, larger = known.seconds * amount(stage, method, study.profile) / known.work, PARAMETERS[model] / PARAMETERS[known.model]
         if known.computes:
-            seconds *= larger * (1 if known.processor == here else known.layer_tokens_per_second / speed())
+            seconds *= larger * study.profile.side_by_side / known.side_by_side * (1 if known.processor == here else known.layer_tokens_per_second / speed())
         rows.append({"stage": stage, "model": model, "method": method, "seed": seed, "seconds": round(seconds, 1), "peak_mb": round(known.peak_mb * max(1, larger))})
     return pd.DataFrame(rows)
 

@@ -168,7 +168,7 @@ def cost(study: Study) -> dict:
     stages_table = tables.read(study.results, "stages")
     durations = [run["duration"] for name, run in _papermill(study) if not name.startswith("07")]
     return {
-        "layer_tokens_per_second": round(machine.speed(study.profile.dtype)), "processor": machine.processor(),
+        "layer_tokens_per_second": round(machine.speed(study.profile.dtype)), "processor": machine.processor(), "side_by_side": study.profile.side_by_side,
         "fixed_seconds": round((sum(durations) - stages_table["seconds"].sum()) / len(durations), 2),
         "amounts": plan.amounts(study), "settings": adding.settings_of(study),
     }  # fmt: skip
@@ -181,9 +181,11 @@ def _papermill(study: Study) -> list[tuple[str, dict]]:
 def cost_block(folder: Path, profile: str) -> str:
     """Measured time and memory of the published run's notebooks but the one that draws, in one sentence."""
     ran = tables.read(folder, "stages").query("not stage.str.startswith('07')")
-    starting = json.loads((folder / MACHINE).read_text())["fixed_seconds"]
-    minutes, memory = (ran["seconds"].sum() + starting * len(ran)) / 60, ran["peak_mb"].max() / 1000
+    known = json.loads((folder / MACHINE).read_text())
+    together = known.get("side_by_side", 1)
+    beside = f", {together} of them at a time" * (together > 1)
+    minutes, memory = (ran["seconds"].sum() + known["fixed_seconds"] * len(ran)) / together / 60, ran["peak_mb"].max() / 1000
     return (
-        f"The {len(ran)} notebooks behind the published figures of `{profile}` took {minutes:.0f} minutes on {os.cpu_count()} CPU cores, without making the "
+        f"The {len(ran)} notebooks behind the published figures of `{profile}` took {minutes:.0f} minutes on {os.cpu_count()} CPU cores{beside}, without making the "
         f"environment; the largest needed {memory:.1f} GB of memory."
     )

@@ -14,7 +14,8 @@ Method = Annotated[str, AfterValidator(methods.known)]
 
 class Profile(Section):
     """One setting of every dial; see the YAML files in `profiles/`. `repeats` are further seeds of single methods; `also` are
-    further models, each with its methods, under the first seed. `shards` is in how many jobs a method is attacked. `data` comes from the committed fixtures, from
+    further models, each with its methods, under the first seed. `shards` is in how many jobs a method is attacked, `side_by_side` how many stages share the
+    cores at a time. `data` comes from the committed fixtures, from
     wheels, from wheels and public URLs ("web"), or from these and gated repositories of the hub ("hub"). `benchmarks` are tasks with their numbers of items; `benchmarked` are the methods that take them (and the sets of
     `noncompliance`), all if none is named; `as_trained` are those of the tasks that are also asked in the chat
     template, behind the method's own rationale (of `instructions.rationale_tokens`), with how many items; `mt_bench` is of how many of MT-Bench's
@@ -32,6 +33,7 @@ class Profile(Section):
     also: dict[Model, tuple[Method, ...]] = {}
     decode_rows: Positive
     shards: Positive = 1
+    side_by_side: Positive = 1
     prompts: Prompts
     rationales: Rationales
     training: Training

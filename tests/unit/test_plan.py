@@ -89,9 +89,15 @@ def test_on_the_published_processor_its_speed_in_this_moment_does_not_count(monk
     assert (planned()["seconds"] == before["seconds"]).all()
 
 
+def test_stages_that_share_the_cores_take_longer_each():
+    ratio = (planned("side_by_side=4")["seconds"] / planned("side_by_side=2")["seconds"]).drop("01_data_curation")
+    assert ratio.to_list() == pytest.approx([2] * len(ratio), rel=0.01)
+
+
 @pytest.mark.parametrize("profile", ["quick", "cpu", "attacks"])
 def test_the_plan_of_the_published_work_is_what_was_measured(profile, monkeypatch):
-    run, study = measured.runs(profile)[0], settings.load(profile)
+    run = measured.runs(profile)[0]
+    study = settings.load(profile, [f"side_by_side={run.machine.get('side_by_side', 1)}"])
     monkeypatch.setattr(machine, "processor", lambda: run.machine["processor"])
     monkeypatch.setattr(plan, "amount", lambda stage, method, profile: run.machine["amounts"].get(f"{stage} {method}", 1))
     foretold = plan.plan(study).set_index(["stage", "model", "method", "seed"])["seconds"]
