@@ -239,7 +239,7 @@ def test_a_further_model_s_circuit_breaker_needs_its_section_too():
 
 def test_a_profile_takes_what_it_does_not_say_from_its_base():
     quick, cpu = settings.load("quick").profile, settings.load("cpu").profile
-    own = {"train_harmful", "train_sensitive", "train_plain", "wordings", "reasoned_wordings", "wrapped_harmful", "wrapped_benign", "test_plain", "test_harmful_held_out", "validation_harmful", "validation_benign"}
+    own = {"train_harmful", "train_sensitive", "train_plain", "wordings", "reasoned_wordings", "wrapped_harmful", "wrapped_benign", "instruction_benign", "test_plain", "test_harmful_held_out", "validation_harmful", "validation_benign"}
     assert cpu.prompts.model_dump(exclude=own) == quick.prompts.model_dump(exclude=own) and cpu.prompts != quick.prompts
     assert cpu.rationales == quick.rationales and cpu.name == "cpu" and cpu.methods != quick.methods
 
