@@ -1,7 +1,8 @@
 """What `quick` computes, as a plain script with the libraries that one would reach for: generate, TRL, lm-eval.
 
-Same prompts, same guide, same checks, same numbers of rows, tokens and items; every library as it comes. It prints the
-seconds of each part. Nothing is kept, nothing can be resumed. It reads the prompts and accepted rows of a finished `make reproduce`.
+Same prompts, same guide, same checks, same numbers of rows, tokens and items, weights of the same type; otherwise every
+library as it comes. It prints the seconds of each part. Nothing is kept, nothing can be resumed. It reads the prompts and
+accepted rows of a finished `make reproduce`.
 """
 
 from __future__ import annotations
@@ -70,8 +71,8 @@ def complete(model, tokenizer, requests) -> list[Completion]:
     return done
 
 
-def trained(tokenizer, rows, wanted, folder: str) -> None:
-    sft.trl(tokenizer, rows, torch.float32, folder=folder, epochs=wanted.epochs, batch=wanted.rows_per_step)
+def trained(tokenizer, rows, wanted, dtype: torch.dtype, folder: str) -> None:
+    sft.trl(tokenizer, rows, dtype, folder=folder, epochs=wanted.epochs, batch=wanted.rows_per_step, bf16=False)
 
 
 def answers(model, tokenizer, prompts: pd.DataFrame, wanted, method: str, every: int) -> Counter:
@@ -96,7 +97,8 @@ def main(every: int) -> None:
         print(f"{name:28s} {spent[-1]['seconds']:7.1f} s, for all of it {spent[-1]['scaled']:7.1f} s", flush=True)
 
     prompts, accepted = pd.read_parquet(study.prompts), pd.read_parquet(study.rationales)
-    base, tokenizer = loading.load(study.profile.model)
+    base, tokenizer = loading.load(study.profile.model, dtype=study.profile.dtype)
+    base.set_attn_implementation("sdpa")  # transformers' own choice
     judge = judges.find(study.profile.attacks.judge)
     lap("loading", 1)
     rationales.curate(
@@ -112,17 +114,17 @@ def main(every: int) -> None:
             if method != "base":
                 # the rows that the study accepted, whatever this side's own sampling would have kept
                 pairs = [(lesson.prompt, lesson.answer) for lesson in rationales.training_rows(accepted, prompts, method)]
-                trained(tokenizer, pairs[::every], study.profile.training, folder)
+                trained(tokenizer, pairs[::every], study.profile.training, base.dtype, folder)
                 lap(f"training {method}")
                 plain = AutoModelForCausalLM.from_pretrained(settings.cache_folder() / "models" / study.profile.model, dtype=torch.float32)
-                model = PeftModel.from_pretrained(plain, folder).merge_and_unload().eval()
+                model = loading.cast(PeftModel.from_pretrained(plain, folder).merge_and_unload().eval(), base.dtype)
             answers(model, tokenizer, prompts, study.profile.attacks, method, every)
             lap(f"attacks on {method}")
             peer = lambda model, tokenizer: HFLM(pretrained=model, tokenizer=tokenizer, batch_size=16)  # noqa: E731
             with patch.object(harness, "BatchedLM", peer):
                 harness.run_harness(model, tokenizer, chosen, Path(folder), apply_chat_template=False)
             lap(f"benchmarks of {method}")
-    frame = pd.DataFrame(spent).round(1).assign(every=every)
+    frame = pd.DataFrame(spent).round(1).assign(every=every, dtype=str(base.dtype))
     timing.RESULTS.mkdir(exist_ok=True)
     frame.to_csv(timing.RESULTS / "straight.csv", index=False)
     print(f"in all {frame['seconds'].sum():.0f} s; for all of quick {frame['scaled'].sum():.0f} s")
