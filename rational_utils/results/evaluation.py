@@ -112,11 +112,15 @@ def _keep_whole(stage: Stage, found: Found) -> None:
     stage.finish()
 
 
+def everyday(prompts: pd.DataFrame) -> pd.Series:
+    """Ids of the benign questions about everyday life: of answers, those to these alone are shown."""
+    harmless = (prompts["source"].str.startswith("overrefusal") & prompts["category"].ne("history")) | (prompts["source"].eq("xstest/safe") & prompts["category"].isin(EVERYDAY_XSTEST))
+    return prompts.loc[harmless, "question_id"]
+
+
 def examples(responses: pd.DataFrame, prompts: pd.DataFrame) -> pd.DataFrame:
     """The first benign answers with their text: to sensitive questions of everyday life alone."""
-    harmless = (prompts["source"].str.startswith("overrefusal") & prompts["category"].ne("history")) | (prompts["source"].eq("xstest/safe") & prompts["category"].isin(EVERYDAY_XSTEST))
-    everyday = prompts.loc[harmless, "question_id"]
-    first = responses[responses["set"].eq("sensitive") & responses["question_id"].isin(everyday)].head(EXAMPLES)
+    first = responses[responses["set"].eq("sensitive") & responses["question_id"].isin(everyday(prompts))].head(EXAMPLES)
     texts = dict(zip(prompts["question_id"], prompts["text"]))
     shown = first[[*RUN, "question_id", "rationale", "final", "verdict", "judge"]].rename(columns={"question_id": "prompt_id"})
     return shown.assign(query=shown["prompt_id"].map(texts))
