@@ -54,11 +54,15 @@ def read_bytes(source: str) -> bytes:
         return urls.fetch(pages[source]).read_bytes()
     if source in repositories:
         return hub.read(repositories[source])
-    known = members()
-    parts = [member for name, member in known.items() if name == source or re.fullmatch(rf"{re.escape(source)}/\d+", name)]
-    if not parts:
-        raise StudyError(f"source {source!r} is unknown; known: {', '.join(sorted([*known, *pages, *repositories]))}")
-    return b"".join(_content(part) for part in parts)
+    found = parts(source)
+    if not found:
+        raise StudyError(f"source {source!r} is unknown; known: {', '.join(sorted([*members(), *pages, *repositories]))}")
+    return b"".join(_content(part) for part in found)
+
+
+def parts(source: str) -> list[Card]:
+    """The members of wheels that together are a source."""
+    return [member for name, member in members().items() if name == source or re.fullmatch(rf"{re.escape(source)}/\d+", name)]
 
 
 def _content(member: Card) -> bytes:

@@ -44,5 +44,5 @@ def convert(name: str, folder: Path) -> None:
 
 
 def record(name: str, folder: Path) -> str:
-    """What a converted model is and what made it, in one line: hashes of the folder, of the file that it comes from and of this module, and transformers' version."""
-    return " ".join([sha256(folder), sources.members()[name].sha256, sha256(Path(__file__)), transformers.__version__])
+    """What a converted model is and what made it, in one line: hashes of the folder, of the file that it comes from (or its parts) and of this module, and transformers' version."""
+    return " ".join([sha256(folder), *(part.sha256 for part in sources.parts(name)), sha256(Path(__file__)), transformers.__version__])

@@ -6,6 +6,8 @@ Knows nothing of prompts or tasks.
 
 from __future__ import annotations
 
+import fcntl
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -69,9 +71,19 @@ def _folder(name: str) -> Path:
     if name in repositories:
         return hub.fetch(repositories[name])
     folder = cache_folder() / "models" / name
-    if not _whole(name, folder):
-        conversion.convert(name, folder)
+    with _waiting_for_others(folder):
+        if not _whole(name, folder):
+            conversion.convert(name, folder)
     return folder
+
+
+@contextmanager
+def _waiting_for_others(folder: Path):
+    """One process at a time: stages side by side may want the same model that nobody has converted yet."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f".{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _from_folder(folder: Path):

@@ -4,7 +4,10 @@ import csv
 import hashlib
 import re
 import subprocess
+import threading
+import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -165,7 +168,7 @@ def model_folder(folders, monkeypatch):
     folder.mkdir(parents=True)
     (folder / "config.json").write_text("{}")
     (folder / "weights").write_bytes(bytes(range(256)))
-    monkeypatch.setattr(conversion.sources, "members", lambda: {"little": SimpleNamespace(sha256="aa")})
+    monkeypatch.setattr(conversion.sources, "members", lambda: {"little/1": SimpleNamespace(sha256="aa"), "little/2": SimpleNamespace(sha256="cc")})
     manifest_path(folder).write_text(conversion.record("little", folder))
     return folder
 
@@ -206,6 +209,21 @@ def test_only_a_damaged_model_is_converted_again(model_folder, monkeypatch, harm
         DAMAGE[harm](model_folder)
     assert loading._folder("little") == model_folder
     assert converted == ([("little", model_folder)] if harm else [])
+
+
+def test_stages_side_by_side_convert_a_model_once(model_folder, monkeypatch):
+    converted, whole = [], threading.Event()
+
+    def convert(name, folder):
+        converted.append(name)
+        time.sleep(0.3)
+        whole.set()
+
+    monkeypatch.setattr(loading.conversion, "convert", convert)
+    monkeypatch.setattr(loading, "_whole", lambda name, folder: whole.is_set())
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(loading._folder, ["little"] * 4)) == [model_folder] * 4
+    assert converted == ["little"]
 
 
 def test_an_unknown_model_is_refused(shelf):
