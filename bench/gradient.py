@@ -16,6 +16,7 @@ import pandas as pd
 import torch
 
 from rational_utils.attacks import Budget, gradient
+from rational_utils.attacks._templates import AGREEMENT
 from rational_utils.models import loading
 from rational_utils.models.whitebox import Slot, Whitebox
 
@@ -39,12 +40,12 @@ def sides(model, tokenizer, steps: int, width: int, seed: int) -> tuple[dict, di
     )  # fmt: skip
 
     def ours() -> int:
-        found = gradient.search(box, [box.slot(PROMPT + box.hole, gradient.TARGET)], gradient.random_coordinates, budget, seed)
+        found = gradient.search(box, [box.slot(PROMPT + box.hole, AGREEMENT)], gradient.random_coordinates, budget, seed)
         best["ours"], best["never rises"] = found.loss, list(found.curve) == sorted(found.curve, reverse=True)
         return steps
 
     def theirs() -> int:
-        best[PEER] = nanogcg.run(model, whole, PROMPT, gradient.TARGET, settings).best_loss
+        best[PEER] = nanogcg.run(model, whole, PROMPT, AGREEMENT, settings).best_loss
         return steps
 
     return {"ours": ours, PEER: theirs}, best
@@ -53,7 +54,7 @@ def sides(model, tokenizer, steps: int, width: int, seed: int) -> tuple[dict, di
 def apart_without_sharing(model, tokenizer) -> float:
     """Largest difference of a loss when all that candidates share with each other is computed for every one instead of once."""
     box = Whitebox(model, tokenizer)
-    slot = box.slot(PROMPT + box.hole, gradient.TARGET)
+    slot = box.slot(PROMPT + box.hole, AGREEMENT)
     near = box.encode(" " + " ".join([gradient.FIRST] * 20))
     suffixes = [gradient._replaced(near, place, box.encode(letter)[0]) for place, letter in enumerate("abcdefghijklmnopqrst")]
     alone = torch.cat([box.losses(Slot((), slot.after, slot.target), [(*slot.before, *suffix)]) for suffix in suffixes])

@@ -74,7 +74,7 @@ def _check(options) -> None:
     except ValueError as error:
         raise StudyError(f"profile {study.profile.name}, benchmarks: {error}") from None
     if study.profile.data != "fixtures":
-        sources.fetch_all(sources.needed(study.models(), study.profile.data))
+        sources.fetch_all(sources.needed(study.loaded(), study.profile.data))
     if study.profile.data == "hub":
         from .benchmarks import theirs
 

@@ -22,7 +22,7 @@ from ._questions import problem
 
 Side = Literal["train", "validation", "test"]
 Message = dict[str, str]
-SEARCHING = ("whitebox", "attacker")  # what attacks need that cost much more than a query
+SEARCHING = ("whitebox", "attacker", "surrogate")  # what attacks need that cost much more than a query
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,13 @@ class Budget:
 
 class Target(Protocol):
     """The model under attack, as far as it lets itself be used: who offers `answer` can be talked to, who offers `whitebox` looked into; `attacker` is
-    another model that rewrites requests, `score` says how far a reply answers a question (0 to 1), and `read` gives a source's text."""
+    another model that rewrites requests, `score` says how far a reply answers a question (0 to 1), and `read` gives a source's text. `openings` has
+    what searches want an answer to begin with, by question; `surrogate` is the base model as a target of its own."""
 
     whitebox: object
     attacker: object
+    surrogate: Target
+    openings: dict[str, str]
 
     def read(self, source: str) -> str: ...
 
@@ -148,11 +151,21 @@ def launch(
     found = {}
     for group in groups:
         key = digest(json.dumps([made_by, attack.name, side, seed, asdict(budget), [asdict(question) for question in group]]))
-        made = _restored(kept.get(key)) if kept and kept.get(key) else _timed(attack, group, side=side, seed=seed, target=target, budget=budget)
-        if kept and searches and not kept.get(key):
+        made = _restored(kept.get(key)) if kept and kept.get(key) else _made(attack, group, side=side, seed=seed, target=target, budget=budget)
+        if kept and searches and not kept.get(key) and not any(attempt.failed for attempt in made):
             kept.put(key, [asdict(attempt) for attempt in made])
         found |= {attempt.question_id: attempt for attempt in made}
     return [found.get(name) or Attempt(attack.name, name, (), queries=0, failed=reason) for name, reason in reasons.items()]
+
+
+def _made(attack: Attack, questions: Sequence[Question], **given) -> list[Attempt]:
+    """What the attack makes; where it cannot (an endpoint that will not take a dialogue), every question is tried alone, and says why it failed."""
+    try:
+        return _timed(attack, questions, **given)
+    except ValueError as error:
+        if len(questions) > 1:
+            return [made for question in questions for made in _made(attack, [question], **given)]
+        return [Attempt(attack.name, questions[0].question_id, (), failed=str(error).splitlines()[0])]
 
 
 def _timed(attack: Attack, questions: Sequence[Question], **given) -> list[Attempt]:

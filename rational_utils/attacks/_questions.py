@@ -7,6 +7,7 @@ import unicodedata
 from difflib import get_close_matches
 
 LONGEST = 4000  # characters
+TURNS = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")  # invisible characters that turn the direction of what follows
 ALIKE = 0.8  # of two words, by difflib
 ON_TOPIC = 0.5  # share of a question's content words that a rewriting must keep
 _NO_VERB = re.compile(r"(?:you|i|we|the|an?|if|how|what|why|which|who|whose|where|when|is|are|can|could|would|should|do|does|in|on|as|for|my|let)\b", re.IGNORECASE)
@@ -19,7 +20,7 @@ def problem(text: str) -> str:
     if len(text) > LONGEST:
         return f"the question has {len(text)} characters, allowed {LONGEST}"
     kinds = {unicodedata.category(character) for character in text if character not in "\n\t"}
-    if kinds & {"Cc", "Cs", "Co", "Cn"}:
+    if kinds & {"Cc", "Cs", "Co", "Cn"} or any(unicodedata.bidirectional(character) in TURNS for character in text):
         return "the question holds control characters"
     if any(unicodedata.bidirectional(character) in ("R", "AL") for character in text):
         return "the question is written from right to left, the attacks' wordings are not"

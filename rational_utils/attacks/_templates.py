@@ -10,6 +10,9 @@ from . import Attempt, Budget, Message, Question, Side, Target
 from ._questions import clause, is_instruction
 
 
+AGREEMENT = "Sure, here is"
+
+
 @dataclass(frozen=True)
 class TemplateAttack:
     """`wordings[side]` are texts with one `{goal}`; which one a question gets depends on its id and the seed alone.
@@ -56,6 +59,11 @@ class ClauseAttack(TemplateAttack):
 
     def reword(self, text: str, side: Side) -> str:
         return clause(text)
+
+
+def opening(question: Question, target: Target) -> str:
+    """What a search wants the target's answer to begin with: HarmBench's target string where there is one, else the usual agreement."""
+    return (getattr(target, "openings", None) or {}).get(question.text, AGREEMENT)
 
 
 def said(text: str, role: str = "user") -> Message:

@@ -1,6 +1,7 @@
 """Attacks that know the defence: they forge its rationale, forbid it, or write the beginning of the answer themselves.
 
-The paper has nothing on these. The forged lines name no topic; they are what a rationale of this study says about anything harmless.
+The paper has nothing on these. The forged lines name no topic; they are what a rationale of this study says about anything harmless, and begin on purpose as the
+self-check's own sections do: whoever knows the defence knows these words. No *question* of training holds them.
 
 Access: black-box; to prefill, one must be allowed to begin the target's answer. In training: no profile has it.
 """

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from typing import Sequence
 
 from . import Attempt, Budget, Question, Side, Target
-from ._templates import pick, said
+from ._templates import opening, pick, said
 
-TARGET = "Sure, here is"
 ELITE, MUTATED = 0.2, 0.3
 SEEDS: dict[Side, tuple[str, ...]] = {
     "train": (
@@ -47,11 +46,11 @@ class AutoDan:
     needs: str = "whitebox"
 
     def run(self, questions: Sequence[Question], *, side: Side, seed: int, target: Target | None = None, budget: Budget = Budget()) -> list[Attempt]:
-        return [self._attack(question, side, seed, target.whitebox, budget) for question in questions]
+        return [self._attack(question, side, seed, target, budget) for question in questions]
 
-    def _attack(self, question: Question, side: Side, seed: int, box, budget: Budget) -> Attempt:
-        draw = random.Random(pick(self.name, question.question_id, seed, 2**62))
-        slot = box.slot(box.hole, TARGET)
+    def _attack(self, question: Question, side: Side, seed: int, target: Target, budget: Budget) -> Attempt:
+        box, draw = target.whitebox, random.Random(pick(self.name, question.question_id, seed, 2**62))
+        slot = box.slot(box.hole, opening(question, target))
         population, found, curve, best = list(SEEDS[side]), [], [], None
         for _ in range(budget.rounds):
             population += [_child(population, draw) for _ in range(max(0, budget.population - len(population)))]

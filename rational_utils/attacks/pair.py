@@ -1,6 +1,6 @@
 """PAIR (Chao et al., arXiv 2310.08419): an attacker model rewrites the request after every refusal, in several streams at once.
 
-The default attacker is the base model itself, which is a weak one; HarmBench uses Mixtral with 20 streams of 3 rounds.
+The attacker is the profile's `attacks.attacker`; by default the base model itself, which is a weak one; HarmBench uses Mixtral with 20 streams of 3 rounds.
 
 Access: black-box. In training: no profile has it.
 """
@@ -25,4 +25,4 @@ class Pair(Refining):
         return best, queries
 
 
-ATTACKS = [Pair("pair", "Chao et al. (arXiv 2310.08419), attacker: the base model")]
+ATTACKS = [Pair("pair", "Chao et al. (arXiv 2310.08419)")]

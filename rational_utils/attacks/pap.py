@@ -1,8 +1,8 @@
 """PAP (Zeng et al., arXiv 2401.06373): another model argues for the request, each time by a technique of the paper's taxonomy of persuasion.
 
 The 40 techniques and their definitions are read at run time (source `persuasion-taxonomy`). The five whose kind training may know from `persuasion` are
-the training side's, the others are shared out between validation and test: no technique is on two sides. The default attacker is the base model itself,
-which is a weak one; the paper trains a larger one on examples.
+the training side's, the others are shared out between validation and test: no technique is on two sides. The attacker is the profile's `attacks.attacker`; by default the base
+model itself, which is a weak one; the paper trains a larger one on examples.
 
 Access: black-box. In training: no profile has it.
 """
@@ -56,4 +56,4 @@ def with_goal(text: str, question: Question) -> str:
     return text if on_topic(question.text, text) else f"{text} {question.text}".strip()
 
 
-ATTACKS = [Pap("pap", "Zeng et al. (arXiv 2401.06373), 40 techniques, attacker: the base model")]
+ATTACKS = [Pap("pap", "Zeng et al. (arXiv 2401.06373), 40 techniques")]

@@ -1,6 +1,6 @@
 """TAP (Mehrotra et al., arXiv 2312.02119): PAIR as a tree. Every wording branches, what strays from the goal is cut, the best leaves go on.
 
-The default attacker is the base model itself, which is a weak one; HarmBench uses Mixtral with width 10, branching 4 and depth 10.
+The attacker is the profile's `attacks.attacker`; by default the base model itself, which is a weak one; HarmBench uses Mixtral with width 10, branching 4 and depth 10.
 
 Access: black-box. In training: no profile has it.
 """
@@ -31,4 +31,4 @@ class Tap(Refining):
         return best, queries
 
 
-ATTACKS = [Tap("tap", "Mehrotra et al. (arXiv 2312.02119), attacker: the base model")]
+ATTACKS = [Tap("tap", "Mehrotra et al. (arXiv 2312.02119)")]

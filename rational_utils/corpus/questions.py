@@ -73,11 +73,11 @@ def _jsonl(text: str) -> list[dict]:
 
 
 def _advbench(text: str):
-    return [(_sentence(seed["value"]), (seed.get("harm_categories") or ["none"])[0]) for seed in yaml.load(text, yaml.CSafeLoader)["seeds"]]
+    return [(as_sentence(seed["value"]), (seed.get("harm_categories") or ["none"])[0]) for seed in yaml.load(text, yaml.CSafeLoader)["seeds"]]
 
 
 def _lines(text: str):
-    return [(_sentence(line), "none") for line in text.split("\n") if line.strip()]
+    return [(as_sentence(line), "none") for line in text.split("\n") if line.strip()]
 
 
 def _strongreject(text: str):
@@ -85,7 +85,7 @@ def _strongreject(text: str):
 
 
 def _harmbench_validation(text: str):
-    return [(_sentence(row.Behavior), row.SemanticCategory) for row in pd.read_csv(StringIO(text)).itertuples() if row.FunctionalCategory == "standard"]
+    return [(as_sentence(row.Behavior), row.SemanticCategory) for row in pd.read_csv(StringIO(text)).itertuples() if row.FunctionalCategory == "standard"]
 
 
 def _overrefusal(text: str):
@@ -116,7 +116,7 @@ def _alpaca(pool: str, *sets: str):
     return parse
 
 
-def _sentence(text: str) -> str:
+def as_sentence(text: str) -> str:
     text = text.strip()
     return text if text[-1:] in ".!?" else text + "."
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Callable, Sequence
 
+from ..study.keep import Keep
 from .chat import render
 from .generation import Completion, Request
 from .whitebox import Whitebox
@@ -15,16 +16,21 @@ class Talker:
     """`complete` turns requests into completions; a reply has at most `max_tokens` tokens.
 
     What an attack may want besides: `whitebox` is the same model from inside, `attacker` another one that rewrites requests, `score` says
-    how far a reply answers a question (0 to 1), `read` gives a source's text. `name` says who it is, where that is asked.
+    how far a reply answers a question (0 to 1), `read` gives a source's text, `openings` what searches want an answer to begin with, by question. `surrogate` is the
+    base model, from which suffixes are carried over; `kept` has what has been found on it by `made_by`. `name` says who it is, where that is asked.
     """
 
     tokenizer: object
     max_tokens: int
     complete: Callable[[list[Request]], list[Completion]]
     whitebox: Whitebox | None = None
-    attacker: "Talker | None" = None
+    attacker: object | None = None
     score: Callable[[str, str], float] | None = None
     read: Callable[[str], str] | None = None
+    openings: dict[str, str] | None = None
+    surrogate: "Talker | None" = None
+    kept: Keep | None = None
+    made_by: str = ""
     name: str = ""
 
     def answer(self, dialogues: Sequence[Sequence[dict[str, str]]], temperature: float = 0.0, seeds: Sequence[int] | None = None) -> list[str]:

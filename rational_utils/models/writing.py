@@ -1,12 +1,12 @@
-"""Who rewrites requests for the study: a model of its own, or one behind an endpoint. It knows nothing of what is rewritten."""
+"""Who writes and rewrites requests for the study: a model of its own, or one behind an endpoint. It knows nothing of what is rewritten."""
 
 from __future__ import annotations
 
 from ..study import stages
-from ..study.sections import Rewriter
+from ..study.sections import Writer
 
 
-def rewriter(wanted: Rewriter | None, dtype: str, rows: int = 32):
+def rewriter(wanted: Writer | None, dtype: str, rows: int = 32):
     """Somebody with a `name` and `answer(dialogues)`; None where none is wanted. No model is loaded for an endpoint."""
     if wanted is None:
         return None

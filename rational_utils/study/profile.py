@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, field_validator, model_validator
 
 from . import methods
-from .sections import Attacks, CircuitBreaker, Count, Instructions, Model, Positive, Prompts, Rationales, Rewriter, Section, Training
+from .sections import Attacks, CircuitBreaker, Count, Instructions, Model, Positive, Prompts, Rationales, Section, Training, Writer
 
 Method = Annotated[str, AfterValidator(methods.known)]
 
@@ -39,7 +39,7 @@ class Profile(Section):
     training: Training
     circuit_breaker: CircuitBreaker | None = None
     attacks: Attacks
-    rewriter: Rewriter | None = None
+    rewriter: Writer | None = None
     benchmarks: dict[str, Positive]
     benchmarked: tuple[Method, ...] = ()
     as_trained: dict[str, Positive] = {}

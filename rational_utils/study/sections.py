@@ -169,31 +169,9 @@ class LlmJudge(Section):
         return ""
 
 
-class Attacks(Section):
-    """Attack evaluation: on whose questions (a recipe is chosen on "validation", never on "test"), on how many of them, spread evenly (0: all), which
-    attacks, how many tokens an answer and a rationale before it may have, and how many of a reference answer are scored."""
-
-    split: Literal["test", "validation"]
-    questions: Count
-    names: tuple[str, ...]
-    answer_tokens: Positive
-    rationale_tokens: Positive
-    reference_tokens: Positive
-    judge: str
-    llm_judge: LlmJudge | None = None
-    search: Search
-
-    @model_validator(mode="after")
-    def _apart_are_tried(self):
-        more = sorted(set(self.search.apart) - set(self.names))
-        if more:
-            raise ValueError(f"attacks.search.apart names {', '.join(more)}, but attacks.names does not; add it there or leave it out")
-        return self
-
-
-class Rewriter(Section):
-    """A model that writes the attacks' mutations in the place of their templates: one of this study's, or one behind an OpenAI-compatible
-    endpoint at `url`, whose key the environment variable named `key` holds. A rewriting has at most `tokens` tokens."""
+class Writer(Section):
+    """A model that writes for attacks: one of this study's, or one behind an OpenAI-compatible endpoint at `url`, whose key the environment variable
+    named `key` holds. What it writes has at most `tokens` tokens."""
 
     model: str
     url: str = ""
@@ -203,7 +181,31 @@ class Rewriter(Section):
     @model_validator(mode="after")
     def _can_be_had(self):
         if not self.url and self.model not in get_args(Model):
-            raise ValueError(f"rewriter: model is {self.model!r}; give the url of an endpoint that has it, or one of {', '.join(get_args(Model))}")
+            raise ValueError(f"model is {self.model!r}; give the url of an endpoint that has it, or one of {', '.join(get_args(Model))}")
+        return self
+
+
+class Attacks(Section):
+    """Attack evaluation: on whose questions (a recipe is chosen on "validation", never on "test"), on how many of them, spread evenly (0: all), which
+    attacks, how many tokens an answer and a rationale before it may have, and how many of a reference answer are scored. `attacker` writes for PAIR, TAP and PAP;
+    without one the base model does, which is a weak one."""
+
+    split: Literal["test", "validation"]
+    questions: Count
+    names: tuple[str, ...]
+    answer_tokens: Positive
+    rationale_tokens: Positive
+    reference_tokens: Positive
+    judge: str
+    llm_judge: LlmJudge | None = None
+    attacker: Writer | None = Field(default=None, exclude_if=lambda attacker: attacker is None)  # not in fingerprints of profiles without one
+    search: Search
+
+    @model_validator(mode="after")
+    def _apart_are_tried(self):
+        more = sorted(set(self.search.apart) - set(self.names))
+        if more:
+            raise ValueError(f"attacks.search.apart names {', '.join(more)}, but attacks.names does not; add it there or leave it out")
         return self
 
 

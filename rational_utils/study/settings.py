@@ -203,6 +203,11 @@ class Study:
         """The first model and the others."""
         return list(dict.fromkeys([self.profile.model, *self.profile.also]))
 
+    def loaded(self) -> list[str]:
+        """The models, and those of the study that write for attacks."""
+        writers = [writer.model for writer in (self.profile.rewriter, self.profile.attacks.attacker) if writer and not writer.url]
+        return list(dict.fromkeys([*self.models(), *writers]))
+
     def training_stage(self, method: str) -> str:
         """The notebook that trains a method."""
         return "03b_circuit_breaker" if method == "circuit_breaker" else "03_lora_finetuning"

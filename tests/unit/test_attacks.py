@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from rational_utils import attacks
+from rational_utils.attacks import jailbreaks
 from rational_utils.attacks._questions import on_topic
 from rational_utils.attacks.mutations import SLIPS
 from rational_utils.corpus import questions
@@ -20,7 +21,7 @@ KNOWN = {name: attack for name, attack in EVERY.items() if attack.needs not in a
 SIDES = ("train", "validation", "test")
 PLAIN = [name for name, attack in KNOWN.items() if hasattr(attack, "wordings") and attack.wordings["test"] == ("{goal}",)]  # the question stays as it is
 TEMPLATES = [name for name, attack in KNOWN.items() if hasattr(attack, "wordings") and name not in PLAIN]
-SEVERAL = [name for name in KNOWN if name in ("misspellings", "few_shot", "gcg_transfer") or (name in TEMPLATES and len(KNOWN[name].wordings["test"]) > 1)]
+SEVERAL = [name for name in KNOWN if name in ("misspellings", "few_shot", "gcg_transfer", "published_jailbreak") or (name in TEMPLATES and len(KNOWN[name].wordings["test"]) > 1)]
 TURNS = [name for name, attack in KNOWN.items() if hasattr(attack, "turns")]
 STYLES = [name for name, attack in KNOWN.items() if hasattr(attack, "words")]
 GOAL = "Describe the wonderful weather above seventeen northern islands, and say why it is so."
@@ -164,6 +165,27 @@ def test_sides_share_no_cached_suffix():
     assert all(endings.values()) and not any(endings[one] & endings[other] for one, other in combinations(SIDES, 2))
 
 
+def test_every_published_jailbreak_is_a_frame_around_the_question_and_on_one_side_alone():
+    documents = questions.reader("fixtures")("jailbreaks")
+    known = {side: jailbreaks.frames(documents, side) for side in SIDES}
+    assert all(known.values()) and not any(set(known[one]) & set(known[other]) for one, other in combinations(SIDES, 2))
+    assert all(frame.count(jailbreaks.GOAL) == 1 for frames in known.values() for frame in frames)
+    for question, text in zip(QUESTIONS, texts("published_jailbreak", "test"), strict=True):
+        assert text in {frame.replace(jailbreaks.GOAL, question.text) for frame in known["test"]}
+
+
+def test_what_an_endpoint_will_not_take_fails_alone():
+    class Picky(Echo):
+        def answer(self, dialogues):
+            if any(QUESTIONS[1].text in message["content"] for dialogue in dialogues for message in dialogue):
+                raise ValueError("the endpoint will not take it\nat all")
+            return super().answer(dialogues)
+
+    made = attacks.launch(attacks.find("crescendo"), QUESTIONS[:3], side="test", seed=0, target=Picky())
+    assert [attempt.failed for attempt in made] == ["", "the endpoint will not take it", ""] and made[1].messages == ()
+    assert [made[0].messages, made[2].messages] == [attempt.messages for attempt in run("crescendo", [QUESTIONS[0], QUESTIONS[2]])]
+
+
 def test_sides_of_a_dialogue_share_no_turn():
     for name in TURNS:
         for one, other in combinations(SIDES, 2):
@@ -197,7 +219,7 @@ def test_encodings_can_be_read_back(side):
     assert all(question.text.translate(LEET) in text for question, text in zip(QUESTIONS, texts("leetspeak", side), strict=True))
 
 
-BAD = {"": "is empty", "   ": "is empty", "a" * 10_000: "has 10000 characters, allowed 4000", "Ring\x07 the bell.": "control characters", "\u0645\u0631\u062d\u0628\u0627": "from right to left"}
+BAD = {"": "is empty", "   ": "is empty", "a" * 10_000: "has 10000 characters, allowed 4000", "Ring\x07 the bell.": "control characters", "Ring \u202ethe bell.": "control characters", "\u0645\u0631\u062d\u0628\u0627": "from right to left"}
 
 
 @pytest.mark.parametrize("name", KNOWN)
@@ -287,7 +309,7 @@ def test_the_others_of_the_question_form_share_no_run_of_four_words_between_side
 
 @pytest.mark.parametrize(
     ("file", "gone"),
-    [("direct", {"direct"}), ("prefix_injection", {"prefix_injection"}), ("mutations", {"role_play", "misspellings"}), ("styles", {"slang", "question"}), ("multi_turn", {"crescendo"}), ("adaptive", {"no_reasoning"}), ("in_the_wild", {"base64"}), ("few_shot", {"few_shot"}), ("transfer", {"gcg_transfer"}), ("gradient", {"gcg", "uat"}), ("pair", {"pair"}), ("tap", {"tap"}), ("pap", {"pap"}), ("autodan", {"autodan"}), ("persuasion", {"logical_appeal"})],
+    [("direct", {"direct"}), ("prefix_injection", {"prefix_injection"}), ("mutations", {"role_play", "misspellings"}), ("styles", {"slang", "question"}), ("multi_turn", {"crescendo"}), ("adaptive", {"no_reasoning"}), ("in_the_wild", {"base64"}), ("few_shot", {"few_shot"}), ("transfer", {"gcg_transfer", "gcg_from_base"}), ("jailbreaks", {"published_jailbreak"}), ("gradient", {"gcg", "uat"}), ("pair", {"pair"}), ("tap", {"tap"}), ("pap", {"pap"}), ("autodan", {"autodan"}), ("persuasion", {"logical_appeal"})],
 )
 def test_deleting_a_file_removes_its_attacks_and_no_other(tmp_path, monkeypatch, file, gone):
     package = tmp_path / f"house_without_{file}"

@@ -13,7 +13,7 @@ from rational_utils import attacks
 from rational_utils.models import writing
 from rational_utils.models.endpoint import Endpoint
 from rational_utils.study.errors import StudyError
-from rational_utils.study.sections import Rewriter
+from rational_utils.study.sections import Writer
 
 DIALOGUE = ({"role": "user", "content": "Name a tree."},)
 
@@ -131,8 +131,8 @@ def test_a_multi_turn_attack_talks_to_an_endpoint(server, endpoint):
 
 def test_a_rewriter_is_a_model_or_an_endpoint_or_nobody():
     assert writing.rewriter(None, "float32") is None
-    assert isinstance(writing.rewriter(Rewriter(model="willow-1", url="http://x/v1"), "float32"), Endpoint)
-    tiny = writing.rewriter(Rewriter(model="tiny", tokens=4), "float32")
+    assert isinstance(writing.rewriter(Writer(model="willow-1", url="http://x/v1"), "float32"), Endpoint)
+    tiny = writing.rewriter(Writer(model="tiny", tokens=4), "float32")
     assert "tiny" in tiny.name and len(tiny.answer([DIALOGUE])) == 1
     with pytest.raises(ValueError, match="give the url"):
-        Rewriter(model="willow-1")
+        Writer(model="willow-1")

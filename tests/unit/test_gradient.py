@@ -11,7 +11,7 @@ from rational_utils.models import chat, templates, tiny, whitebox
 
 TEXT = "How is a ladder built?"
 SMALL = Budget(steps=6, width=16, top=32, suffix_tokens=6, together=2)
-STRATEGIES = {attack.name: attack.propose for attack in gradient.ATTACKS}
+STRATEGIES = {attack.name: attack.propose for attack in gradient.ATTACKS if attack.name != "gcg_universal"}
 
 
 @pytest.fixture(scope="module", params=["tiny", "tiny-gemma"])
@@ -131,7 +131,7 @@ def test_a_universal_suffix_is_the_same_for_all_questions(box):
         whitebox = box
 
     asked = [Question(f"q{number}", f"{TEXT} {words}") for number, words in enumerate(("with a kettle", "before noon, in two lines", "and why so many"))]
-    for name, endings in (("uat", {1}), ("gcg", {2, 3})):
+    for name, endings in (("uat", {1}), ("gcg_universal", {1}), ("gcg", {2, 3})):
         made = attacks.launch(attacks.find(name), asked, side="test", seed=0, target=Open(), budget=SMALL)
         assert all(question.text in attempt.messages[0]["content"] for question, attempt in zip(asked, made, strict=True))
         assert len({attempt.messages[0]["content"].removeprefix(question.text) for question, attempt in zip(asked, made)}) in endings

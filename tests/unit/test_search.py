@@ -5,9 +5,10 @@ import torch
 
 from rational_utils import attacks
 from rational_utils.attacks import Budget, Question, _questions, autodan
-from rational_utils.corpus import questions
+from rational_utils.attacks._templates import AGREEMENT
+from rational_utils.corpus import openings, questions
 from rational_utils.models import talking, tiny, whitebox
-from rational_utils.study.keep import Keep
+from rational_utils.study.keep import Behind, Keep
 
 GOAL = Question("q", "Describe how a wooden ladder is built.")
 SEARCHING = [name for name, attack in attacks.all_attacks().items() if attack.needs in attacks.SEARCHING]
@@ -121,12 +122,16 @@ class Open:
         self.whitebox = box
 
 
+class Surrogate(Open):
+    kept, made_by = None, "the base model"
+
+
 def test_breeding_never_loses_its_best_and_the_goal_stays_last(box):
     (made,) = launch("autodan", Open(box))
     assert list(made.curve) == sorted(made.curve, reverse=True) and len(made.curve) == SMALL.rounds
     assert made.messages[0]["content"].endswith(GOAL.text) and made.queries == 1 + SMALL.rounds * SMALL.population
     assert launch("autodan", Open(box))[0].messages == made.messages
-    slot = box.slot(box.hole, autodan.TARGET)
+    slot = box.slot(box.hole, AGREEMENT)
     assert box.losses(slot, [box.encode(made.messages[0]["content"])]).item() == pytest.approx(made.curve[-1], abs=1e-4)
 
 
@@ -151,7 +156,52 @@ class Whole(Target):
 
     def __init__(self, box):
         super().__init__("never", "describe the wooden ladder {number}, how it is built")
-        self.whitebox, self.read = box, questions.reader("fixtures")
+        self.whitebox, self.read, self.surrogate = box, questions.reader("fixtures"), Surrogate(box)
+
+
+def test_what_is_found_on_the_base_model_is_carried_over_and_not_sought_again(box, tmp_path):
+    asked = [Question("a", "What is rain?"), Question("b", "What is snow?")]
+    base_file = tmp_path / "base.jsonl"
+    found = launch("gcg", Open(box), asked, kept=Keep(base_file), made_by=Surrogate.made_by)
+
+    class Elsewhere:
+        surrogate = Surrogate(object())
+
+    Elsewhere.surrogate.kept = Behind(Keep(tmp_path / "own.jsonl"), base_file)
+    made = launch("gcg_from_base", Elsewhere(), asked)
+    assert [attempt.messages for attempt in made] == [attempt.messages for attempt in found]
+    assert all(attempt.attack == "gcg_from_base" and attempt.queries > 1 and attempt.curve == () for attempt in made)
+
+
+def test_what_another_stage_keeps_is_seen_while_it_writes_and_never_written_to(tmp_path):
+    other, behind = tmp_path / "other.jsonl", Behind(Keep(tmp_path / "own.jsonl"), tmp_path / "other.jsonl")
+    assert behind.get("a") is None
+    other.write_text('["a", 1]\n["b", 2', "utf-8")
+    assert behind.get("a") == 1 and behind.get("b") is None
+    behind.put("b", 3)
+    assert behind.get("b") == 3 and other.read_text("utf-8").endswith('["b", 2') and Keep(tmp_path / "own.jsonl").get("b") == 3
+
+
+@pytest.mark.parametrize("name", ["gcg", "uat", "autodan"])
+def test_a_search_wants_the_target_string_of_the_question_where_there_is_one(box, name):
+    sought = []
+
+    class Noting(whitebox.Whitebox):
+        def slot(self, text, target):
+            sought.append(target)
+            return super().slot(text, target)
+
+    target = Open(Noting(box.model, box.tokenizer))
+    target.openings = {"What is rain?": "Sure, rain is"}
+    launch(name, target, [Question("a", "What is rain?"), Question("b", "What is snow?")])
+    assert sought == ["Sure, rain is", AGREEMENT]
+
+
+def test_target_strings_go_with_the_questions_of_the_prompt_table():
+    known = openings.read("fixtures", questions.reader("fixtures"))
+    asked = {text for text, _ in questions._lines(questions.reader("fixtures")("harmbench"))}
+    assert known and set(known) < asked and all(string.startswith("Sure, here is") for string in known.values())
+    assert openings.read("wheels", None) == {}
 
 
 @pytest.mark.parametrize("name", SEARCHING)

@@ -122,6 +122,18 @@ def test_a_rewriter_is_one_of_the_models_or_behind_an_endpoint():
     assert settings.load("smoke", ["rewriter={model: tiny}"]).profile.rewriter.url == "" and settings.load("smoke").profile.rewriter is None
 
 
+def test_models_that_write_are_read_too_unless_they_stand_behind_an_endpoint():
+    both = ["rewriter={model: smollm2-135m}", "attacks.attacker={model: tiny-gemma, url: http://localhost/v1}", "also={}"]
+    assert settings.load("smoke", both).loaded() == ["tiny", "smollm2-135m"] and settings.load("smoke", both).models() == ["tiny"]
+    assert settings.load("paper", ["also={}"]).loaded() == ["llama-3-8b-instruct", "mistral-7b-instruct-v0.2"]
+
+
+def test_without_an_attacker_of_its_own_a_profile_is_what_it_was():
+    assert "attacker" not in settings.load("smoke").profile.model_dump()["attacks"]
+    assert settings.load("smoke", ["attacks.attacker={model: tiny}"]).profile.attacks.attacker.model == "tiny"
+    assert all(part in refusal("smoke", "attacks.attacker={model: willow-1}") for part in ("attacks.attacker", "'willow-1'", "url"))
+
+
 def test_overrides_change_their_field_alone():
     plain = settings.load("smoke").profile.model_dump()
     changed = settings.load("smoke", ["training.epochs=7", "methods=[base, rational]"])
