@@ -21,7 +21,7 @@ from rational_utils.models import loading
 
 from . import timing
 
-TASKS = ("truthfulqa_mc1", "truthfulqa_mc2", "toxigen", "arc_challenge", "hellaswag", "mmlu", "winogrande", "gsm8k")
+TASKS = ("truthfulqa_mc1", "truthfulqa_mc2", "toxigen", "arc_challenge", "hellaswag_1000", "mmlu", "winogrande", "gsm8k")
 SIDES = {"ours": harness.BatchedLM, "theirs": lambda model, tokenizer: HFLM(pretrained=model, tokenizer=tokenizer, batch_size=1)}
 
 

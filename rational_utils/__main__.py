@@ -70,7 +70,7 @@ def _check(options) -> None:
     study = _study(options)
     try:
         if study.profile.benchmarks:
-            benchmarks.require(study.profile.benchmarks, study.profile.as_trained)
+            benchmarks.require(study.profile.benchmarks, study.profile.as_trained, study.profile.data == "hub")
     except ValueError as error:
         raise StudyError(f"profile {study.profile.name}, benchmarks: {error}") from None
     if study.profile.data != "fixtures":

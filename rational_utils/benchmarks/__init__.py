@@ -26,7 +26,7 @@ __all__ = ["ITEM_COLUMNS", "SUMMARY_COLUMNS", "TASKS", "Benchmark", "evaluate", 
 CONVERTERS = {
     "toxigen_200": rows.toxigen_rows, "fact_pairs_206": rows.fact_pair_rows, "mmlu_subset": rows.mmlu_rows, "piqa_subset": rows.piqa_rows,
     "truthfulqa_mc1": public.truthfulqa_rows, "truthfulqa_mc2": public.truthfulqa_rows, "toxigen": public.toxigen_rows,
-    "arc_challenge": public.arc_rows, "hellaswag": public.hellaswag_rows, "mmlu": public.mmlu_rows, "winogrande": public.winogrande_rows,
+    "arc_challenge": public.arc_rows, "hellaswag_1000": public.hellaswag_rows, "mmlu": public.mmlu_rows, "winogrande": public.winogrande_rows,
     "gsm8k": public.gsm8k_rows,
 }  # fmt: skip
 
@@ -35,9 +35,9 @@ def read_tasks(read: Callable[[str], str], names: Iterable[str], from_the_hub: b
     """All rows of these tasks, examples among them (see `scored`); ``read(source)`` gives a source's text. From the hub they are the harness's own.
 
     Raises:
-        ValueError: an unknown task, or a source that is not what its converter expects.
+        ValueError: an unknown task, one that the hub alone has, or a source that is not what its converter expects.
     """
-    require(names)
+    require(names, from_the_hub=from_the_hub)
     if from_the_hub:
         from . import theirs
 
@@ -79,7 +79,7 @@ def evaluate(
     """
     from . import harness, theirs  # bring lm-eval and torch, which take seconds
 
-    require([*tasks, *limit])
+    require([*tasks, *limit], from_the_hub=True)
     work_dir = Path(work_dir)
     work_dir.mkdir(parents=True, exist_ok=True)
     chosen = {name: _chosen(own, limit.get(name), seed, name) for name, own in tasks.items()}

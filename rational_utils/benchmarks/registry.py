@@ -47,11 +47,15 @@ def _read(name: str) -> Benchmark:
 TASKS = {path.stem: _read(path.stem) for path in sorted(TASK_FILES.glob("*.yaml"))}
 
 
-def require(names: Iterable[str], as_trained: Iterable[str] = ()) -> None:
-    """Raises ValueError, naming those there are, if a task is unknown, if there is none at all, or if one cannot be asked as trained."""
+def require(names: Iterable[str], as_trained: Iterable[str] = (), from_the_hub: bool = False) -> None:
+    """Raises ValueError, naming those there are, if a task is unknown, if there is none at all, if only the hub has it, or if one cannot be asked as trained."""
+    names = list(names)
     unknown = sorted(set(names) - set(TASKS))
-    if unknown or not list(names):
+    if unknown or not names:
         raise ValueError(f"unknown or no tasks {unknown}; known are {', '.join(TASKS)}")
+    hidden = [name for name in names if not TASKS[name].sources and not from_the_hub]
+    if hidden:
+        raise ValueError(f"{', '.join(hidden)}: from the hub alone (data: hub); those with files of their own: {', '.join(name for name, task in TASKS.items() if task.sources)}")
     able = [name for name, task in TASKS.items() if task.as_trained]
     wrong = sorted(set(as_trained) - set(able))
     if wrong:

@@ -10,10 +10,10 @@ OPENINGS = {"line": 0.5, "sentence": 0.35}  # what a row costs that teaches only
 WRITTEN = 0.015  # what a token costs that is written, in whole rows learnt
 ITEM = 0.07  # what a token costs that is written, in benchmark items of `quick`
 # What an item of these tasks costs, and the examples before all items once, in items of `quick` (about 40 tokens). MC2's choices hold MC1's.
-ITEMS = {"truthfulqa_mc1": 1.6, "truthfulqa_mc2": 0.5, "toxigen": 0.6, "arc_challenge": 1.5, "hellaswag": 2.4, "mmlu": 3.0, "winogrande": 1.0, "gsm8k": 10.0}
+ITEMS = {"truthfulqa_mc1": 1.6, "truthfulqa_mc2": 0.5, "toxigen": 0.6, "arc_challenge": 1.5, "hellaswag": 2.4, "hellaswag_1000": 2.4, "mmlu": 3.0, "winogrande": 1.0, "gsm8k": 10.0}
 TWO_REFERENCES = 12  # what the two reference answers to a question of MT-Bench cost
 CATEGORIES = {"coconot": 5, "coconot_contrast": 3, "xstest_safe": 1, "xstest_unsafe": 1}
-EXAMPLES = {"arc_challenge": 26, "hellaswag": 15, "mmlu": 690, "winogrande": 3, "gsm8k": 18}
+EXAMPLES = {"arc_challenge": 26, "hellaswag": 15, "hellaswag_1000": 15, "mmlu": 690, "winogrande": 3, "gsm8k": 18}
 TURNS = {"foot_in_the_door": 3, "crescendo": 4}  # how often the target answers; every other attack that does not search asks once
 # What searching costs in tokens written: a slope, a candidate suffix, a candidate wording, and how much dearer an answer is that is written alone.
 SLOPE, CANDIDATE, WORDING, ALONE = 250, 13, 31, 8

@@ -16,7 +16,7 @@ METHODS = {
 }
 TASKS = {
     "truthfulqa_mc1": "TruthfulQA MC1", "truthfulqa_mc2": "TruthfulQA MC2", "truthfulqa": "TruthfulQA",
-    "toxigen": "ToxiGen", "arc_challenge": "ARC-Challenge", "arc_easy": "ARC-Easy", "hellaswag": "HellaSwag",
+    "toxigen": "ToxiGen", "arc_challenge": "ARC-Challenge", "arc_easy": "ARC-Easy", "hellaswag": "HellaSwag", "hellaswag_1000": "HellaSwag, 1,000-item sample",
     "mmlu": "MMLU", "winogrande": "WinoGrande", "gsm8k": "GSM8K", "piqa": "PIQA", "openbookqa": "OpenBookQA",
     "toxigen_200": "ToxiGen-200", "fact_pairs_206": "True/false pairs", "mmlu_subset": "MMLU subset", "piqa_subset": "PIQA subset", "boolq": "BoolQ", "ifeval": "IFEval", "ifeval_subset": "IFEval subset", "mt_bench": "MT-Bench",
 }

@@ -169,7 +169,7 @@ def test_unusable_rows_are_refused(rows, limit):
 
 
 def test_every_task_has_a_converter_and_a_kind():
-    assert set(CONVERTERS) == set(TASKS)
+    assert set(CONVERTERS) == {name for name, task in TASKS.items() if task.sources} == set(TASKS) - {"hellaswag"}
     assert {task.kind for task in TASKS.values()} == {"truthfulness", "toxicity", "capability"}
 
 
@@ -178,6 +178,11 @@ def test_unknown_task_is_named_with_the_known_ones(model, tokenizer, tmp_path):
         evaluate(model, tokenizer, {"toxic": []}, {}, 0, tmp_path)
     with pytest.raises(ValueError, match="'toxic'.*fact_pairs_206.*toxigen_200"):
         read_tasks(lambda source: "", ["mmlu", "toxic"])
+
+
+def test_a_task_that_the_hub_alone_has_is_refused_elsewhere_with_those_that_have_files():
+    with pytest.raises(ValueError, match="^hellaswag: from the hub alone.*hellaswag_1000"):
+        read_tasks(lambda source: "", ["mmlu", "hellaswag"])
 
 
 def test_summary_is_the_hand_count_of_the_items(measured, tasks):

@@ -51,8 +51,8 @@ def test_mmlu_has_the_dev_questions_of_its_subjects_as_examples():
 
 
 def test_what_is_like_an_example_is_not_scored():
-    assert [row["item_id"] for row in examples("hellaswag")] == [f"hellaswag_{n}" for n in range(10)]
-    assert [row["item_id"] for row in scored("hellaswag")] == [f"hellaswag_{n}" for n in range(10, 24)]
+    assert [row["item_id"] for row in examples("hellaswag_1000")] == [f"hellaswag_{n}" for n in range(10)]
+    assert [row["item_id"] for row in scored("hellaswag_1000")] == [f"hellaswag_{n}" for n in range(10, 24)]
     odd = public.hellaswag_rows("\n".join(json.dumps(row) for row in HELLASWAG[1:]))
     assert sum(not row.get("example") for row in odd) == 12  # the twin of the tenth is left out
     assert [row["item_id"] for row in examples("winogrande")] == [f"winogrande_{n:04d}" for n in range(0, 10, 2)]
@@ -102,7 +102,7 @@ def test_answers_are_those_of_the_harness_s_backend(model, name):
     assert name == "gsm8k" or found["largest_difference"] < 1e-3
 
 
-@pytest.mark.parametrize("name", ["hellaswag", "mmlu", "gsm8k"])
+@pytest.mark.parametrize("name", ["hellaswag_1000", "mmlu", "gsm8k"])
 def test_a_model_with_a_window_answers_as_the_backend_does(name):
     few = examples(name) + scored(name)[::6]
     found = parity.compare(*indifferent_no_more("tiny-gemma"), name, few, shots=2)
@@ -118,7 +118,7 @@ def prompts(model, tmp_path_factory):
 
 def test_prompts_are_the_harness_s(prompts):
     assert prompts["arc_challenge"][0] == "Question: Which is 0 inches tall?\nAnswer: the kettle\n\nQuestion: Which is 0 inches tall?\nAnswer:"
-    assert prompts["hellaswag"] == ("Cooking: A man holds a kettle. up. He drops the kettle.\n\nCooking: A man holds a anchor. up. He", " drops the anchor.")
+    assert prompts["hellaswag_1000"] == ("Cooking: A man holds a kettle. up. He drops the kettle.\n\nCooking: A man holds a anchor. up. He", " drops the anchor.")
     assert prompts["winogrande"] == ("The kettle did not fit the box, as the kettle was too large.\n\nThe hammer did not fit the box, as the hammer", " was too large.")
     assert prompts["mmlu"][0].startswith("The following are multiple choice questions (with answers) about astronomy.\n\nHow many kettles, 0?\nA. one\n")
     assert prompts["truthfulqa_mc1"][0].startswith("Q: What is human life expectancy") and prompts["truthfulqa_mc1"][0].endswith("\n\nQ: What about the kettle?\nA:")

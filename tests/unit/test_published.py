@@ -7,7 +7,7 @@ from rational_utils.results import published
 
 
 def measured(method="base", **changes):
-    row = {"model": "smollm2-135m", "method": method, "seed": 0, "task": "hellaswag", "mode": "by_likelihood", "shots": 10, "metric": "acc_norm", "n": 100,
+    row = {"model": "smollm2-135m", "method": method, "seed": 0, "task": "hellaswag_1000", "mode": "by_likelihood", "shots": 10, "metric": "acc_norm", "n": 100,
            "value": 0.41, "low": 0.32, "high": 0.42}
     return {**row, **changes}
 
