@@ -39,13 +39,15 @@ publish: environment
 # both sides get what notebooks get from stages.py: memory that the C library keeps
 bench: export MALLOC_MMAP_THRESHOLD_ = 1073741824
 bench: export MALLOC_TRIM_THRESHOLD_ = 1073741824
-# bench.gradient wants a peer that is no dependency, see its head; bench.parity takes long
+# nanogcg is a peer and no dependency: it has a folder of its own; bench.parity takes long and is run by hand
 bench: environment
+	$(VENV)/bin/python -m pip install --quiet --no-deps --target .peers --upgrade nanogcg==0.3.0
 	$(VENV)/bin/python -m bench.generation
 	$(VENV)/bin/python -m bench.products
 	$(VENV)/bin/python -m bench.sft
 	$(VENV)/bin/python -m bench.losses
 	$(VENV)/bin/python -m bench.scoring
+	PYTHONPATH=.peers $(VENV)/bin/python -m bench.gradient
 	$(VENV)/bin/python -m bench.growth
 	$(VENV)/bin/python -m bench.profile
 	$(VENV)/bin/python -m bench.straight --every 4

@@ -1,7 +1,7 @@
 """GCG: this study's search against nanogcg, on the same prompt, seed and width, starting from the same suffix.
 
 nanogcg 0.3.0 wants an older transformers, where its prefix cache works; under ours it runs with `use_prefix_cache=False`, and so it is compared. It is no
-dependency: `pip install --no-deps --target FOLDER nanogcg==0.3.0` beforehand, and FOLDER in PYTHONPATH. It takes the first token's text out of the prompt wherever
+dependency: `make bench` puts it into a folder of its own. It takes the first token's text out of the prompt wherever
 that stands, which in SmolLM2's template is every turn; without such a token it leaves the prompt as it is, and called a padding token it stays out of suffixes. So both
 sides may use the same words. The prompt is harmless: what is compared is the arithmetic.
 """

@@ -37,7 +37,8 @@ class Question:
 class Attempt:
     """One attack on one question: the dialogue to send, what the answer is made to begin with, and what it cost to find it.
 
-    `failed` says why there is nothing to send; "" otherwise. `queries` counts the final answer as well; `losses` are a search's at each step, `curve` the
+    `failed` says why there is nothing to send; "" otherwise. `queries` counts the final answer as well; of what is sought for
+    several questions together each has its share; `losses` are a search's at each step, `curve` the
     best so far.
     """
 

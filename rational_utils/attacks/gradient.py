@@ -115,7 +115,8 @@ class GradientAttack:
 
         slots = [box.slot(question.text + box.hole, opening(question, target)) for question in sought]
         found = search(box, slots, self.propose, budget, seed, won if budget.asked_every else None)
-        cost = {"queries": 1 + (found.queries + len(asked)) * len(sought) // len(questions), "gradient_steps": len(found.curve), "losses": found.losses, "curve": found.curve}
+        share = lambda times: times * len(sought) // len(questions)
+        cost = {"queries": 1 + share(found.queries + len(asked)), "gradient_steps": share(len(found.curve)), "losses": found.losses, "curve": found.curve}
         return [Attempt(self.name, question.question_id, (said(question.text + found.suffix),), **cost) for question in questions]
 
 

@@ -35,6 +35,21 @@ def collect(read: Callable[[str], str]) -> pd.DataFrame:
     return frame
 
 
+def by_people(read: Callable[[str], str]) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+    """What people said of answers, by source, as `agreement_report` takes it: PyRIT's refusal sets, and its objective sets.
+
+    An objective set's label says whether what was asked was given. Not given counts as refused there, under "pyrit-objective" in every answer, under "pyrit-objective, refused or
+    given" without those that by our reading (labels.csv) are neither: evasive, useless or about something else. Questions on left-out topics are dropped.
+    """
+    refusal = {source: read_labelled(read(source)) for source in ("pyrit-refusal", "pyrit-refusal-extra")}
+    objective = _pyrit_objective(read)
+    readings = pd.read_csv(FOLDER / "labels.csv", dtype={"refused": "Int64"})
+    neither = objective.merge(readings[readings["refused"].isna()], on=["source", "row"], how="left", indicator=True)["_merge"].eq("both").to_numpy()
+    named = objective.rename(columns={"prompt": "objective", "answer": "assistant_response", "refused": "human_refusal"}).reset_index(drop=True)
+    told = ~named["objective"].str.contains(LEFT_OUT_TOPICS)
+    return refusal, {"pyrit-objective": named[told], "pyrit-objective, refused or given": named[told & ~neither]}
+
+
 def _frame(source: str, rows: list[tuple]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=["prompt", "answer", "refused"]).assign(source=source)
     return frame.assign(row=range(len(frame)), refused=frame["refused"].astype(bool))

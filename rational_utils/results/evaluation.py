@@ -106,7 +106,7 @@ def _keep_whole(stage: Stage, found: Found) -> None:
     study.part("losses", *run).unlink(missing_ok=True)  # of an earlier run, that may have searched
     if len(found.losses):
         tables.write_part(study.part("losses", *run), "losses", found.losses)
-    slim = responses.drop(columns=[*PRIVATE, "access", "seen_in_training", "queries", "seconds"])
+    slim = responses.drop(columns=[*PRIVATE, "access", "seen_in_training", *rates.COST], errors="ignore")
     with atomic(study.part("verdicts", *run).with_suffix(".parquet")) as draft:
         slim.assign(prompt_id=slim["question_id"] + ":" + slim["attack"]).to_parquet(draft, index=False)
     stage.finish()

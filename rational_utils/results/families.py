@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from .rates import total_cost
 from .statistics import pooled_asr, wilson
 
 RUN = ["model", "method", "seed"]
@@ -19,12 +20,11 @@ def by_family(verdicts: pd.DataFrame, attacks: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         Columns of the run, family, attacks, n, asr, low, high (pooled, clustered by question), questions, any_asr, any_low, any_high (share of the questions
-        with at least one success, Wilson), queries, seconds.
+        with at least one success, Wilson), queries, gradient_steps (if they were counted), seconds.
     """
     harmful = verdicts[verdicts["set"] == "harmful"]
     rows = [dict(zip([*RUN, "family"], key)) | _rates(own) for key, own in harmful.groupby([*RUN, "family"], sort=False)]
-    cost = attacks.groupby([*RUN, "family"], sort=False)[["queries", "seconds"]].sum().reset_index()
-    return pd.DataFrame(rows).merge(cost, on=[*RUN, "family"], how="left")
+    return pd.DataFrame(rows).merge(total_cost(attacks, [*RUN, "family"]), on=[*RUN, "family"], how="left")
 
 
 def by_origin(verdicts: pd.DataFrame) -> pd.DataFrame:

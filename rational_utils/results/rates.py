@@ -6,16 +6,22 @@ import pandas as pd
 
 from .statistics import wilson
 
+COST = ["queries", "gradient_steps", "seconds"]
 OUTCOMES = {"compliance": "compliances", "refusal": "refusals", "incoherent": "incoherent", "unparsed": "unparsed"}
 
 
 def attack_rates(verdicts: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     """ASR (share of compliances, all responses counted) for each group of `by`, with its Wilson interval.
 
-    `verdicts` has a row a response with the columns of `by`, `verdict`, `queries` and `seconds` (both summed).
+    `verdicts` has a row a response with the columns of `by`, `verdict`, and of `COST` those that were counted (summed).
     """
     rates = _counted(verdicts, by, "asr", "compliances")
-    return rates.merge(verdicts.groupby(by, sort=False)[["queries", "seconds"]].sum().reset_index(), on=by)
+    return rates.merge(total_cost(verdicts, by), on=by)
+
+
+def total_cost(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """What each group of `by` cost, of `COST` what was counted, a row a group."""
+    return rows.groupby(by, sort=False)[[column for column in COST if column in rows]].sum().reset_index()
 
 
 def benign_rates(verdicts: pd.DataFrame, by: list[str]) -> pd.DataFrame:

@@ -18,8 +18,8 @@ def verdicts():
 
 
 def attacks():
-    rows = [(family, attack, 3, 1.5) for family, attack in (("one", "a"), ("one", "b"), ("two", "c"))]
-    return pd.DataFrame(rows, columns=["family", "attack", "queries", "seconds"]).assign(**RUN)
+    rows = [(family, attack, 3, 2, 1.5) for family, attack in (("one", "a"), ("one", "b"), ("two", "c"))]
+    return pd.DataFrame(rows, columns=["family", "attack", "queries", "gradient_steps", "seconds"]).assign(**RUN)
 
 
 def test_families_are_counted_by_response_and_by_question():
@@ -27,7 +27,8 @@ def test_families_are_counted_by_response_and_by_question():
     assert found.loc["one", ["attacks", "n", "questions"]].tolist() == [2, 6, 3]
     assert found.loc["one", "asr"] == pytest.approx(3 / 6) and found.loc["one", "any_asr"] == pytest.approx(2 / 3)
     assert found.loc["one", ["any_low", "any_high"]].tolist() == pytest.approx(wilson(2, 3))
-    assert found.loc["one", ["queries", "seconds"]].tolist() == [6, 3.0]
+    assert found.loc["one", ["queries", "gradient_steps", "seconds"]].tolist() == [6, 4, 3.0]
+    assert "gradient_steps" not in families.by_family(verdicts(), attacks().drop(columns="gradient_steps"))
     assert found.loc["two", "asr"] == found.loc["two", "any_asr"] == pytest.approx(1 / 3)
     assert (found["any_asr"] >= found["asr"]).all() and (found["low"] <= found["asr"]).all() and (found["asr"] <= found["high"]).all()
 

@@ -135,7 +135,7 @@ def test_a_universal_suffix_is_the_same_for_all_questions(box):
         made = attacks.launch(attacks.find(name), asked, side="test", seed=0, target=Open(), budget=SMALL)
         assert all(question.text in attempt.messages[0]["content"] for question, attempt in zip(asked, made, strict=True))
         assert len({attempt.messages[0]["content"].removeprefix(question.text) for question, attempt in zip(asked, made)}) in endings
-        assert all(attempt.gradient_steps == SMALL.steps and len(attempt.curve) == SMALL.steps and attempt.queries > 1 for attempt in made)
+        assert all(attempt.gradient_steps == (SMALL.steps if name == "gcg" else SMALL.steps * 2 // 3) and len(attempt.curve) == SMALL.steps and attempt.queries > 1 for attempt in made)
 
 
 @pytest.mark.parametrize(("weakness", "steps"), [("", 2), ("never", SMALL.steps)])

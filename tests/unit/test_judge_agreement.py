@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, cohen_kappa_score, precision_score, recall_score
 
-from rational_utils.judges import Verdict, agreement, agreement_report, read_labelled
+from rational_utils.corpus import questions
+from rational_utils.judges import Verdict, agreement, agreement_report, by_people, find, read_labelled
+from rational_utils.judges._labelled import FOLDER
 from rational_utils.results import statistics
 
 
@@ -129,3 +131,13 @@ def test_unreadable_labels_are_errors():
         read_labelled(HEADER + "a,b,0.5,text\n")
     with pytest.raises(ValueError, match="lacks: human_score"):
         read_labelled("objective,assistant_response\na,b\n")
+
+
+def test_what_people_said_of_objectives_is_read_whole_and_without_what_is_neither():
+    refused, given = by_people(questions.reader("fixtures"))
+    assert list(refused) == ["pyrit-refusal", "pyrit-refusal-extra"]
+    whole, read = given.values()
+    assert len(whole) == 14 and whole["human_refusal"].sum() == 7 and set(read["assistant_response"]) <= set(whole["assistant_response"])
+    readings = pd.read_csv(FOLDER / "labels.csv", dtype={"refused": "Int64"}).query("refused.isna() and row < 2")
+    assert len(whole) - len(read) == readings["source"].str.startswith("pyrit-objective").sum()
+    assert all(agreement_report({"rules": find("rules")}, {"given": frame})[0]["kappa"].iloc[0] == 1 for frame in given.values())

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from rational_utils.results import publish
+from rational_utils.results import blocks, publish
 from rational_utils.study import settings
 from rational_utils.study.errors import StudyError
 
@@ -24,8 +24,8 @@ def claim(name: str, model: str, verdict: str, effect: float | None = None, p: f
 
 def test_models_stand_side_by_side_in_the_claims_order(monkeypatch, tmp_path):
     rows = [claim("C9", "small", "supported", 0.5), claim("C9", "large", "not measured"), claim("C1a", "small", "not supported", 0.2, 0.04), claim("C1a", "large", "supported", -0.2, 1e-6)]
-    monkeypatch.setattr(publish.tables, "read", lambda *_: pd.DataFrame(rows))
-    assert publish.claims_block(tmp_path).splitlines() == [
+    monkeypatch.setattr(blocks.tables, "read", lambda *_: pd.DataFrame(rows))
+    assert blocks.claims_block(tmp_path).splitlines() == [
         "| claim | what is claimed | small | large |",
         "| --- | --- | --- | --- |",
         "| C9 | says C9 | supported: 50.0 [40.0, 60.0], n 58 | not measured |",
@@ -34,5 +34,5 @@ def test_models_stand_side_by_side_in_the_claims_order(monkeypatch, tmp_path):
 
 
 def test_one_model_has_its_columns_apart(monkeypatch, tmp_path):
-    monkeypatch.setattr(publish.tables, "read", lambda *_: pd.DataFrame([claim("C1a", "small", "supported", -0.2, 0.04)]))
-    assert publish.claims_block(tmp_path).splitlines()[2] == "| C1a | says C1a | supported | -20.0 [-30.0, -10.0] | 58 | 0.040 |"
+    monkeypatch.setattr(blocks.tables, "read", lambda *_: pd.DataFrame([claim("C1a", "small", "supported", -0.2, 0.04)]))
+    assert blocks.claims_block(tmp_path).splitlines()[2] == "| C1a | says C1a | supported | -20.0 [-30.0, -10.0] | 58 | 0.040 |"
