@@ -16,6 +16,7 @@ from ..study import shards
 from ..study.provenance import Stage, atomic, manifest_path, require
 from ..study.settings import Study
 from ..study.shards import Share
+from ..study.stages import rooms_fingerprint
 from . import rates, tables
 
 STAGE = "04_attack_evaluation"
@@ -40,6 +41,18 @@ def losses(attempts: Sequence, run: tuple[str, str, int]) -> pd.DataFrame:
     steps = [(attempt, enumerate(zip(attempt.losses, attempt.curve), 1)) for attempt in attempts]
     rows = [(*run, attempt.attack, attempt.question_id, step, *pair) for attempt, pairs in steps for step, pair in pairs]
     return pd.DataFrame(rows, columns=[*RUN, "attack", "question_id", "step", "loss", "best"])
+
+
+def failures(attempts: Sequence) -> pd.DataFrame:
+    """The attacks that could not be made, and why: columns attack, question_id, failed."""
+    rows = [(attempt.attack, attempt.question_id, attempt.failed) for attempt in attempts if attempt.failed]
+    return pd.DataFrame(rows, columns=["attack", "question_id", "failed"])
+
+
+def searched_under(study: Study, judge: str, attacker: str) -> str:
+    """Everything besides a target's weights that decides what a search finds."""
+    limits = study.fingerprint("attacks.answer_tokens", "attacks.rationale_tokens", "attacks.search.rewriting_tokens")
+    return f"{judge} {attacker} {rooms_fingerprint('attacks', 'rationales')} {limits}"
 
 
 def attack_rates(responses: pd.DataFrame, failed: pd.DataFrame) -> pd.DataFrame:

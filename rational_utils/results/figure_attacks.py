@@ -23,16 +23,31 @@ def figure_asr(attacks: pd.DataFrame, profile: str | None = None) -> Figure:
 
     Takes attacks.csv. An attack that a method did not face is left white with a dash.
     """
+    return _map(attacks, "Attack success rate, by attack and method", "% of responses judged compliance [95 % interval]", profile)
+
+
+@styled
+def figure_families(families: pd.DataFrame, profile: str | None = None) -> Figure:
+    """Attack success by family and method: pooled over a family's attacks, and the questions that at least one of them broke.
+
+    Takes what `families.by_family` gives.
+    """
+    pooled = families.assign(attack=families["family"], family="all_responses")
+    broken = pooled.assign(family="questions_broken_by_any", asr=families["any_asr"], low=families["any_low"], high=families["any_high"], n=families["questions"])
+    rows = pd.concat([pooled, broken], ignore_index=True).assign(seen_in_training=False)
+    return _map(rows, "Attack success rate, by family and method", "% judged compliance [95 % interval]", profile)
+
+
+def _map(attacks: pd.DataFrame, title: str, counted: str, profile: str | None) -> Figure:
     models = list(attacks["model"].unique())
     methods = {model: in_order(rows["method"]) for model, rows in attacks.groupby("model", sort=False)}
     columns = [len(own) for own in methods.values()]
     families = {family: list(rows["attack"].unique()) for family, rows in attacks.groupby("family", sort=False)}
     notes = sentence(profile and f"{profile} profile", models[0] if len(models) == 1 else None,
-                     "% of responses judged compliance [95 % interval]", seeds_label(attacks, points=False),
+                     counted, seeds_label(attacks, points=False),
                      "† attack seen in training" if attacks["seen_in_training"].any() else None, terms_note(models))
     height = 0.8 + 0.3 * (len(models) > 1) + sum(CELL[1] * len(names) + 0.34 for names in families.values())
-    figure, _ = canvas(max(6.2, 2.6 + CELL[0] * sum(columns)), height,
-                       "Attack success rate, by attack and method", notes)
+    figure, _ = canvas(max(6.2, 2.6 + CELL[0] * sum(columns)), height, title, notes)
     axes = figure.subplots(len(families), len(models), squeeze=False,
                            gridspec_kw={"height_ratios": [len(names) for names in families.values()], "width_ratios": columns})
     for line, (family, names) in zip(axes, families.items()):

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from .figure_attacks import figure_asr
+from .figure_attacks import figure_asr, figure_families
 from .figure_cards import figure1
 from .figure_losses import figure_losses
 from .figure_style import GREY, INK, canvas, marks, n_label, save, seeds_label, sentence, styled
@@ -20,7 +20,7 @@ from .figure_tradeoff import figure3
 from .names import in_order, method_title, metric_title, mode_title, task_title, terms_note
 from .statistics import over_seeds
 
-__all__ = ["figure1", "figure2", "figure3", "figure4", "figure_asr", "figure_losses", "save"]
+__all__ = ["figure1", "figure2", "figure3", "figure4", "figure_asr", "figure_families", "figure_losses", "save"]
 SAFETY_TASKS = "truthful|toxi|fact_pairs"
 ROW = 0.27  # inches a method
 TASK = ["task", "mode", "metric"]

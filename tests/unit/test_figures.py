@@ -8,7 +8,7 @@ import pytest
 from matplotlib.patches import FancyBboxPatch
 
 from rational_utils.results.figure_style import marks, text_width, wrap
-from rational_utils.results.figures import figure1, figure2, figure3, figure4, figure_asr, save
+from rational_utils.results.figures import figure1, figure2, figure3, figure4, figure_asr, figure_families, save
 from rational_utils.results.statistics import pooled_asr, wilson
 from rational_utils.results.tradeoff import tradeoff
 
@@ -193,6 +193,12 @@ def test_the_attack_map_shows_rates_intervals_and_gaps(large):
     assert shown.count("–") == 2 and "Logical appeal †  (n = 20)" in shown and "None  (n = 20)" in shown
     # Two seeds of one method: 20 and 6 of 20.
     assert "65" in shown and "[49, 76]" in shown
+
+
+def test_families_have_a_cell_for_all_responses_and_one_for_the_questions_broken_by_any():
+    row = {"model": "m1", "method": "base", "seed": 0, "family": "multi_turn", "n": 40, "asr": 0.5, "low": 0.35, "high": 0.65, "questions": 20, "any_asr": 0.8, "any_low": 0.58, "any_high": 0.92}
+    shown = texts(figure_families(pd.DataFrame([row]), "attacks"))
+    assert {"50", "[35, 65]", "80", "[58, 92]", "Multi-turn  (n = 40)", "Multi-turn  (n = 20)", "All responses", "Questions broken by any"} <= set(shown)
 
 
 def test_methods_keep_colour_and_marker():
