@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..study import methods
 from ..study.profile import Profile
 from ..study.sections import Search
@@ -67,9 +69,9 @@ def _by_gradient(search: Search, answer: int) -> float:
     return search.steps * _step(search.width) + checks * ALONE * answer
 
 
-def _universal(search: Search, answer: int) -> float:
-    """One suffix is sought for all questions: a question's share of that."""
-    return search.steps * search.together * _step(4) / search.questions
+def _universal(width: int | None) -> Callable[[Search, int], float]:
+    """One suffix is sought for all questions: a question's share of that, with so many candidates a step (None: the search's)."""
+    return lambda search, answer: search.steps * search.together * _step(width or search.width) / search.questions
 
 
 def _step(width: int) -> float:
@@ -77,7 +79,8 @@ def _step(width: int) -> float:
 
 
 SEARCHES = {
-    "gcg": _by_gradient, "autoprompt": _by_gradient, "uat": _universal,
+    "gcg": _by_gradient, "autoprompt": _by_gradient, "uat": _universal(4), "gcg_universal": _universal(None),
+    "gcg_from_base": lambda search, answer: 0,  # the base model's own evaluation has found it
     "autodan": lambda search, answer: search.rounds * search.population * WORDING,
     "pair": lambda search, answer: answer + search.rounds * search.streams * (answer + search.rewriting_tokens),
     "tap": lambda search, answer: answer + search.rounds * search.branches * (answer + search.rewriting_tokens),

@@ -67,9 +67,10 @@ def test_conda_installs_this_project_under_the_constraints_on_the_same_python():
 
 def test_make_installs_under_the_constraints():
     installs = [line for line in (ROOT / "Makefile").read_text().split("\n") if "pip install" in line]
-    newer_pip, study = installs  # older ones go back and forth over versions for minutes
+    newer_pip, study, peer = installs  # older ones go back and forth over versions for minutes
     assert "'pip>=23.1'" in newer_pip
     assert "--constraint constraints.txt" in study and "--editable '.[dev]'" in study
+    assert "--no-deps --target .peers" in peer and "==" in peer  # beside the environment, not in it
 
 
 def test_every_direct_dependency_has_one_line_in_the_documents():
