@@ -13,10 +13,10 @@ import pkgutil
 
 from ._agreement import agreement, agreement_report, read_labelled
 from ._coconot import acceptance, coconot_rates
-from ._interface import Judge, Response, Verdict, identity
+from ._interface import Judge, Response, Verdict, answered, identity
 from ._labelled import by_people
 
-__all__ = ["Judge", "Response", "Verdict", "acceptance", "agreement", "agreement_report", "by_people", "coconot_rates", "find", "identity", "names", "read_labelled"]
+__all__ = ["Judge", "Response", "Verdict", "acceptance", "agreement", "agreement_report", "answered", "by_people", "coconot_rates", "find", "identity", "names", "read_labelled"]
 
 
 def names() -> list[str]:

@@ -187,3 +187,8 @@ def test_responses_and_verdicts_cannot_be_altered_or_invented():
         Verdict("maybe", "", "nobody")
     with pytest.raises(ValueError, match="a score is a probability, got 1.5"):
         Verdict("refusal", "", "nobody", 1.5)
+
+
+@pytest.mark.parametrize(("verdict", "score", "far"), [("compliance", 0.4, 1.0), ("compliance", None, 1.0), ("refusal", 0.7, 0.3), ("refusal", 0.0, 0.99), ("refusal", None, 0.0), ("incoherent", 0.1, 0.0), ("unparsed", None, 0.0)])
+def test_how_far_a_question_was_answered(verdict, score, far):
+    assert judges.answered(judges.Verdict(verdict, "", "j", score)) == pytest.approx(far)
