@@ -57,7 +57,9 @@ def searched_under(study: Study, judge: str, attacker: str) -> str:
 
 def attack_rates(responses: pd.DataFrame, failed: pd.DataFrame) -> pd.DataFrame:
     """The rows of attacks.csv."""
-    rows = rates.attack_rates(responses[responses["set"] == "harmful"], [*RUN, "family", "attack", "access", "seen_in_training"])
+    harmful = responses[responses["set"] == "harmful"]
+    searched = harmful.get("gradient_steps", pd.Series(dtype=int)).any()
+    rows = rates.attack_rates(harmful if searched else harmful.drop(columns="gradient_steps", errors="ignore"), [*RUN, "family", "attack", "access", "seen_in_training"])
     return rows.assign(failed=rows["attack"].map(failed["attack"].value_counts()).fillna(0).astype(int))
 
 

@@ -72,7 +72,7 @@ def found(study, share):
     frame["verdict"] = [VERDICTS[(len(row.attack) + int(row.question_id[1])) % 4] for row in frame.itertuples()]
     facts = {name: (attack.family, attack.access, name == "slang") for name, attack in attacks.all_attacks().items()}
     frame[["family", "access", "seen_in_training"]] = [facts.get(name, (None, None, None)) for name in frame["attack"]]
-    frame = frame.assign(model="tiny", method="base", seed=0, judge="rules", text="A lime.", rationale=None, final="A lime.", reference_nll=2.0, queries=2, seconds=0.5)
+    frame = frame.assign(model="tiny", method="base", seed=0, judge="rules", text="A lime.", rationale=None, final="A lime.", reference_nll=2.0, queries=2, gradient_steps=3 * frame["attack"].isin(["gcg", "uat"]), seconds=0.5)
     searched = [SimpleNamespace(attack=row.attack, question_id=row.question_id, losses=(3.0, 2.5), curve=(3.0, 2.5)) for row in frame[frame["attack"].isin(["gcg", "uat"])].itertuples()]
     return Found(frame, failed, evaluation.losses(searched, ("tiny", "base", 0)))
 
@@ -102,6 +102,26 @@ def test_shares_together_are_what_one_job_writes(study, count):
     for name, frame in written(shared).items():
         pd.testing.assert_frame_equal(frame, alone[name])
     assert alone["attacks"].set_index("attack")["failed"].to_dict() == {"direct": 0, "slang": 1, "gcg": 0, "uat": 0}
+
+
+def test_gradients_are_counted_where_any_were_taken(study):
+    responses = found(study, Share()).responses
+    failed = pd.DataFrame(columns=["attack", "question_id", "failed"])
+    steps = evaluation.attack_rates(responses, failed).set_index("attack")["gradient_steps"]
+    assert steps["direct"] == 0 and steps["gcg"] == 3 * FEW
+    assert "gradient_steps" not in evaluation.attack_rates(responses[responses["attack"] != "gcg"].query("attack != 'uat'"), failed)
+
+
+def test_what_could_not_be_made_is_listed_with_its_reason():
+    attempts = [SimpleNamespace(attack="gcg", question_id="q1", failed=""), SimpleNamespace(attack="gcg", question_id="q2", failed="the question is empty")]
+    assert evaluation.failures(attempts).to_dict("records") == [{"attack": "gcg", "question_id": "q2", "failed": "the question is empty"}]
+
+
+def test_what_a_search_finds_depends_on_judge_attacker_and_limits(study):
+    under = evaluation.searched_under(study, "rules-1", "base")
+    assert under == evaluation.searched_under(study, "rules-1", "base")
+    longer = settings.load("smoke", [*study.overrides, "attacks.answer_tokens=9"])
+    assert len({under, evaluation.searched_under(study, "rules-2", "base"), evaluation.searched_under(study, "rules-1", "other"), evaluation.searched_under(longer, "rules-1", "base")}) == 4
 
 
 def test_a_missing_share_is_one_line(study):
