@@ -14,8 +14,8 @@ import time
 from dataclasses import asdict, dataclass, replace
 from typing import Literal, Protocol, Sequence
 
-from ..study.errors import StudyError
-from ..study.keep import Keep
+from ..study.errors import Declined, StudyError
+from ..study.keep import Keep, Shelf
 from ..study.settings import digest
 from ..study.shards import Share
 from ._questions import problem
@@ -136,44 +136,55 @@ def _pairs(attack: Attack, questions: list[Question]) -> list[tuple[Attack, list
 
 
 def launch(
-    attack: Attack, questions: Sequence[Question], *, side: Side, seed: int, target: Target | None = None, budget: Budget = Budget(), kept: Keep | None = None, made_by: str = ""
+    attack: Attack, questions: Sequence[Question], *, side: Side, seed: int, target: Target | None = None, budget: Budget = Budget(), kept: Keep | Shelf | None = None, made_by: str = ""
 ) -> list[Attempt]:
     """An attempt for every question, in order; where there can be none it says why in `failed`, and the rest goes on.
 
-    With `kept`, what a search has found stays found when the work is interrupted: question by question where the target is looked into; `made_by` names
-    the target's weights.
+    With `kept`, what a search has found stays found, question by question (a universal suffix as a whole); `made_by` names the target's weights and all else that decides it.
+    Where a target is looked into it is kept after every question, otherwise when all are done.
     """
     unfit = f"{attack.name} needs a target that offers `{attack.needs}`" if attack.needs and getattr(target, attack.needs, None) is None else ""
     reasons = {question.question_id: unfit or problem(question.text) for question in questions}
     usable = [question for question in questions if not reasons[question.question_id]]
-    searches = attack.needs in SEARCHING
-    apart = attack.needs == "whitebox" and not getattr(attack, "universal", False)
-    groups = [[question] for question in usable] if apart else [usable] * bool(usable)
-    found = {}
-    for group in groups:
-        key = digest(json.dumps([made_by, attack.name, side, seed, asdict(budget), [asdict(question) for question in group]]))
-        made = _restored(kept.get(key)) if kept and kept.get(key) else _made(attack, group, side=side, seed=seed, target=target, budget=budget)
-        if kept and searches and not kept.get(key) and not any(attempt.failed for attempt in made):
-            kept.put(key, [asdict(attempt) for attempt in made])
-        found |= {attempt.question_id: attempt for attempt in made}
+    universal = getattr(attack, "universal", False)
+    apart = attack.needs == "whitebox" and not universal
+    store = kept if attack.needs in SEARCHING else None
+    found: dict[str, Attempt] = {}
+    for asked in [[question] for question in usable] if apart else [usable] * bool(usable):
+        units = {_key(unit, made_by, attack, side, seed, budget): unit for unit in ([asked] if universal else [[question] for question in asked])}
+        known = {key: _restored(kept.get(key)) for key in units if store and store.get(key)}
+        missing = [question for key, unit in units.items() if key not in known for question in unit]
+        made = _made(attack, missing, side=side, seed=seed, target=target, budget=budget) if missing else []
+        found |= {attempt.question_id: attempt for attempt in [*made, *(attempt for attempts in known.values() for attempt in attempts)]}
+        for key in units.keys() - known.keys() if store else ():
+            _keep(store, key, [found[question.question_id] for question in units[key]])
     return [found.get(name) or Attempt(attack.name, name, (), queries=0, failed=reason) for name, reason in reasons.items()]
 
 
+def _key(unit: list[Question], made_by: str, attack: Attack, side: Side, seed: int, budget: Budget) -> str:
+    return digest(json.dumps([made_by, attack.name, side, seed, asdict(budget), [asdict(question) for question in unit]]))
+
+
+def _keep(kept: Keep | Shelf, key: str, made: list[Attempt]) -> None:
+    if not any(attempt.failed for attempt in made):
+        kept.put(key, [asdict(attempt) for attempt in made])
+
+
 def _made(attack: Attack, questions: Sequence[Question], **given) -> list[Attempt]:
-    """What the attack makes; where it cannot (an endpoint that will not take a dialogue), every question is tried alone, and says why it failed."""
+    """What the attack makes. If one of the dialogues is declined, every question is tried alone, and those fail with which that happens again."""
     try:
         return _timed(attack, questions, **given)
-    except ValueError as error:
-        if len(questions) > 1:
+    except Declined as error:
+        if len(questions) > 1 and not getattr(attack, "universal", False):
             return [made for question in questions for made in _made(attack, [question], **given)]
-        return [Attempt(attack.name, questions[0].question_id, (), failed=str(error).splitlines()[0])]
+        return [Attempt(attack.name, question.question_id, (), failed=str(error) or "declined") for question in questions]
 
 
 def _timed(attack: Attack, questions: Sequence[Question], **given) -> list[Attempt]:
     started = time.perf_counter()
     made = attack.run(questions, **given)
     share = (time.perf_counter() - started) / max(1, len(made))
-    return [replace(attempt, seconds=share) for attempt in made]
+    return [replace(attempt, seconds=attempt.seconds or share) for attempt in made]
 
 
 def _restored(made: list[dict]) -> list[Attempt]:

@@ -54,8 +54,7 @@ def _sample(sample: dict, row: dict, lm) -> dict:
 @cache
 def _tasks(name: str) -> list[Task]:
     """The harness's task, or its tasks by subject, with the number of examples that this study names."""
-    own = registry.config(name)
-    if "include" not in own:
+    if name not in known():
         raise StudyError(f"benchmarks: {name} is not the harness's own, so the hub has no data for it; name one of {', '.join(known())}")
     try:
         found = list(_manager().load([name])["tasks"].values())
@@ -75,7 +74,12 @@ def _manager() -> TaskManager:
 
 def known() -> list[str]:
     """The tasks of this study that are the harness's own."""
-    return [name for name in registry.TASKS if "include" in registry.config(name)]
+    return [name for name in registry.TASKS if _is_theirs(name, Path(registry.config(name).get("include", "")))]
+
+
+def _is_theirs(name: str, included: Path) -> bool:
+    """Under its own name: a sample of a task includes it, too."""
+    return name == included.parent.name or included.stem.startswith(name)
 
 
 def _rows(task: Task) -> list[dict]:

@@ -14,7 +14,7 @@ import urllib.request
 from dataclasses import dataclass
 from typing import Sequence
 
-from ..study.errors import StudyError
+from ..study.errors import Declined, StudyError
 
 WAIT_AND_SEE = (408, 409, 425, 429, 500, 502, 503, 504)
 NOT_THIS_ONE = (400, 413, 422)  # the request itself is not to the endpoint's liking: too long, or filtered
@@ -46,7 +46,7 @@ class Endpoint:
         """One reply a dialogue, in order; greedy by default, otherwise with a seed for each. Seeds are passed on; whether they are honoured is the endpoint's affair.
 
         Raises:
-            ValueError: the endpoint will not take one of the dialogues.
+            Declined: the endpoint will not take one of the dialogues.
             StudyError: it cannot be reached, refuses the key, or does not answer as such an endpoint does.
         """
         return [self._reply(list(dialogue), temperature, seed) for dialogue, seed in zip(dialogues, seeds or [0] * len(dialogues), strict=True)]
@@ -82,7 +82,7 @@ class Endpoint:
 
     def _complaint(self, code: int) -> Exception:
         if code in NOT_THIS_ONE:
-            return ValueError(f"the endpoint does not take the request (HTTP {code})")
+            return Declined(f"the endpoint does not take the request (HTTP {code})")
         return StudyError(f"endpoint {self.url}: HTTP {code}; check its address, the model's name ({self.model}) and the key" + (f" in {self.key}" if self.key else ""))
 
 

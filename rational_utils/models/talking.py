@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Callable, Sequence
 
-from ..study.keep import Keep
+from ..study.keep import Shelf
 from .chat import render
 from .generation import Completion, Request
 from .whitebox import Whitebox
@@ -29,7 +29,7 @@ class Talker:
     read: Callable[[str], str] | None = None
     openings: dict[str, str] | None = None
     surrogate: "Talker | None" = None
-    kept: Keep | None = None
+    kept: Shelf | None = None
     made_by: str = ""
     name: str = ""
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from ..study import shards
 from ..study.provenance import Stage, atomic, manifest_path, require
-from ..study.settings import Study
+from ..study.settings import Study, digest
 from ..study.shards import Share
 from ..study.stages import rooms_fingerprint
 from . import rates, tables
@@ -49,10 +49,10 @@ def failures(attempts: Sequence) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["attack", "question_id", "failed"])
 
 
-def searched_under(study: Study, judge: str, attacker: str) -> str:
-    """Everything besides a target's weights that decides what a search finds."""
+def searched_under(study: Study, judge: str, attacker: str, openings: dict[str, str]) -> str:
+    """Everything besides a target's weights that decides what a search finds; `openings`: what it wants an answer to begin with, by question."""
     limits = study.fingerprint("attacks.answer_tokens", "attacks.rationale_tokens", "attacks.search.rewriting_tokens")
-    return f"{judge} {attacker} {rooms_fingerprint('attacks', 'rationales')} {limits}"
+    return f"{judge} {attacker} {rooms_fingerprint('attacks', 'rationales', 'judges/_interface')} {digest(json.dumps(openings))} {limits}"
 
 
 def attack_rates(responses: pd.DataFrame, failed: pd.DataFrame) -> pd.DataFrame:

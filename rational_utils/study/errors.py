@@ -1,4 +1,8 @@
-"""The one exception for everything a user can mend: its message is one line saying what, where and what to do."""
+"""The exception for everything a user can mend, whose message is one line saying what, where and what to do; and the one for a request that is declined."""
+
+
+class Declined(ValueError):
+    """A model behind an endpoint will not take this one request; others may go on."""
 
 
 class StudyError(Exception):

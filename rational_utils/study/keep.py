@@ -49,21 +49,6 @@ class Keep:
         self.path.unlink(missing_ok=True)
 
 
-class Behind(Keep):
-    """A `Keep` that also knows what another stage has kept so far; what is put stays its own."""
-
-    def __init__(self, own: Keep, other: Path):
-        self.path, self.items, self._other = own.path, own.items, other
-
-    def get(self, key: str):
-        return self.items.get(key) or self._others().get(key)
-
-    def _others(self) -> dict[str, object]:
-        """Read anew each time: the other stage may be at work, and the line that it is writing does not count yet."""
-        whole = self._other.read_text("utf-8").split("\n")[:-1] if self._other.exists() else []
-        return dict(json.loads(line) for line in whole)
-
-
 class Shelf:
     """The same for what several stages need, perhaps at the same time: a file a key, never changed and never discarded."""
 

@@ -14,7 +14,7 @@ from rational_utils.attacks._questions import on_topic
 from rational_utils.attacks.mutations import SLIPS
 from rational_utils.corpus import questions
 from rational_utils.study import settings
-from rational_utils.study.errors import StudyError
+from rational_utils.study.errors import Declined, StudyError
 
 EVERY = attacks.all_attacks()
 KNOWN = {name: attack for name, attack in EVERY.items() if attack.needs not in attacks.SEARCHING}  # the others: test_gradient, test_search
@@ -178,7 +178,7 @@ def test_what_an_endpoint_will_not_take_fails_alone():
     class Picky(Echo):
         def answer(self, dialogues):
             if any(QUESTIONS[1].text in message["content"] for dialogue in dialogues for message in dialogue):
-                raise ValueError("the endpoint will not take it\nat all")
+                raise Declined("the endpoint will not take it")
             return super().answer(dialogues)
 
     made = attacks.launch(attacks.find("crescendo"), QUESTIONS[:3], side="test", seed=0, target=Picky())

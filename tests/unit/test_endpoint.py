@@ -13,6 +13,7 @@ from rational_utils import attacks
 from rational_utils.models import writing
 from rational_utils.models.endpoint import Endpoint
 from rational_utils.study.errors import StudyError
+from rational_utils.study.keep import Shelf
 from rational_utils.study.sections import Writer
 
 DIALOGUE = ({"role": "user", "content": "Name a tree."},)
@@ -136,3 +137,25 @@ def test_a_rewriter_is_a_model_or_an_endpoint_or_nobody():
     assert "tiny" in tiny.name and len(tiny.answer([DIALOGUE])) == 1
     with pytest.raises(ValueError, match="give the url"):
         Writer(model="willow-1")
+
+
+def test_what_a_writer_was_asked_once_is_not_asked_again(tmp_path):
+    class Writer:
+        name, asked = "willow", []
+
+        def answer(self, dialogues, temperature, seeds):
+            self.asked += seeds
+            return [f"{dialogue[0]['content']} {seed}" for dialogue, seed in zip(dialogues, seeds, strict=True)]
+
+    tree, lake = ([{"role": "user", "content": word}] for word in ("tree", "lake"))
+    writer = writing.Remembering(Writer(), Shelf(tmp_path))
+    assert writer.answer([tree, lake], 1.0, [1, 2]) == ["tree 1", "lake 2"]
+    assert writing.Remembering(Writer(), Shelf(tmp_path)).answer([lake, tree, tree], 1.0, [2, 1, 3]) == ["lake 2", "tree 1", "tree 3"]
+    assert Writer.asked == [1, 2, 3] and writer.name == "willow"
+    writer.answer([tree], 0.5, [1])
+    assert Writer.asked == [1, 2, 3, 1]
+
+
+def test_an_attacker_is_nobody_unless_one_is_wanted(tmp_path):
+    assert writing.attacker(None, "float32", Shelf(tmp_path)) is None
+    assert writing.attacker(Writer(model="willow-1", url="http://x/v1"), "float32", Shelf(tmp_path)).name.startswith("willow-1 at http://x/v1")

@@ -118,10 +118,11 @@ def test_what_could_not_be_made_is_listed_with_its_reason():
 
 
 def test_what_a_search_finds_depends_on_judge_attacker_and_limits(study):
-    under = evaluation.searched_under(study, "rules-1", "base")
-    assert under == evaluation.searched_under(study, "rules-1", "base")
+    under = evaluation.searched_under(study, "rules-1", "base", {})
+    assert under == evaluation.searched_under(study, "rules-1", "base", {})
     longer = settings.load("smoke", [*study.overrides, "attacks.answer_tokens=9"])
-    assert len({under, evaluation.searched_under(study, "rules-2", "base"), evaluation.searched_under(study, "rules-1", "other"), evaluation.searched_under(longer, "rules-1", "base")}) == 4
+    others = [(study, "rules-2", "base", {}), (study, "rules-1", "other", {}), (longer, "rules-1", "base", {}), (study, "rules-1", "base", {"q": "Sure"})]
+    assert len({under, *(evaluation.searched_under(*other) for other in others)}) == 5
 
 
 def test_a_missing_share_is_one_line(study):

@@ -8,7 +8,8 @@ from rational_utils.attacks import Budget, Question, _questions, autodan
 from rational_utils.attacks._templates import AGREEMENT
 from rational_utils.corpus import openings, questions
 from rational_utils.models import talking, tiny, whitebox
-from rational_utils.study.keep import Behind, Keep
+from rational_utils.study.errors import Declined
+from rational_utils.study.keep import Keep, Shelf
 
 GOAL = Question("q", "Describe how a wooden ladder is built.")
 SEARCHING = [name for name, attack in attacks.all_attacks().items() if attack.needs in attacks.SEARCHING]
@@ -161,25 +162,41 @@ class Whole(Target):
 
 def test_what_is_found_on_the_base_model_is_carried_over_and_not_sought_again(box, tmp_path):
     asked = [Question("a", "What is rain?"), Question("b", "What is snow?")]
-    base_file = tmp_path / "base.jsonl"
-    found = launch("gcg", Open(box), asked, kept=Keep(base_file), made_by=Surrogate.made_by)
+    shelf = Shelf(tmp_path / "searches")
+    found = launch("gcg", Open(box), asked, kept=shelf, made_by=Surrogate.made_by)
 
     class Elsewhere:
         surrogate = Surrogate(object())
 
-    Elsewhere.surrogate.kept = Behind(Keep(tmp_path / "own.jsonl"), base_file)
+    Elsewhere.surrogate.kept = shelf
     made = launch("gcg_from_base", Elsewhere(), asked)
     assert [attempt.messages for attempt in made] == [attempt.messages for attempt in found]
-    assert all(attempt.attack == "gcg_from_base" and attempt.queries > 1 and attempt.curve == () for attempt in made)
+    assert [(attempt.attack, attempt.queries, attempt.seconds, attempt.curve) for attempt in made] == [("gcg_from_base", attempt.queries, attempt.seconds, ()) for attempt in found]
 
 
-def test_what_another_stage_keeps_is_seen_while_it_writes_and_never_written_to(tmp_path):
-    other, behind = tmp_path / "other.jsonl", Behind(Keep(tmp_path / "own.jsonl"), tmp_path / "other.jsonl")
-    assert behind.get("a") is None
-    other.write_text('["a", 1]\n["b", 2', "utf-8")
-    assert behind.get("a") == 1 and behind.get("b") is None
-    behind.put("b", 3)
-    assert behind.get("b") == 3 and other.read_text("utf-8").endswith('["b", 2') and Keep(tmp_path / "own.jsonl").get("b") == 3
+class Whims:
+    """Declines what the question `b` asks of it."""
+
+    def __init__(self):
+        self.asked, self.attacker, self.read = 0, Attacker("{number}"), questions.reader("fixtures")
+
+    def answer(self, dialogues):
+        self.asked += 1
+        if any("snow" in dialogue[-1]["content"] for dialogue in dialogues):
+            raise Declined("no")
+        return ["No."] * len(dialogues)
+
+    def score(self, question, reply):
+        return 0.0
+
+
+@pytest.mark.parametrize("name", ["pair", "tap", "pap"])
+def test_a_declined_question_fails_alone_and_the_others_stay_found(tmp_path, name):
+    asked = [Question("a", "Describe how rain is."), Question("b", "Describe how snow is.")]
+    made = launch(name, Whims(), asked, kept=Keep(tmp_path / "kept.jsonl"), made_by="w")
+    assert [attempt.failed for attempt in made] == ["", "no"]
+    again = Whims()
+    assert launch(name, again, asked[:1], kept=Keep(tmp_path / "kept.jsonl"), made_by="w") == made[:1] and again.asked == 0
 
 
 @pytest.mark.parametrize("name", ["gcg", "uat", "autodan"])

@@ -96,3 +96,9 @@ def test_data_that_the_hub_does_not_give_is_one_clear_line(monkeypatch):
     monkeypatch.setattr(datasets, "load_dataset", load)
     with pytest.raises(StudyError, match=r"the data of gsm8k cannot be had from the hub \(ConnectionError\)"):
         theirs.fetch(["gsm8k"])
+
+
+def test_a_sample_of_a_task_is_not_the_harness_s_own():
+    assert {"hellaswag", "winogrande", "mmlu", "truthfulqa_mc2", "arc_challenge", "toxigen", "gsm8k"} <= set(theirs.known()) and "hellaswag_1000" not in theirs.known()
+    with pytest.raises(StudyError, match="hellaswag_1000 is not the harness's own"):
+        theirs.rows(["hellaswag_1000"])
