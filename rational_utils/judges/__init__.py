@@ -16,7 +16,7 @@ from ._coconot import acceptance, coconot_rates
 from ._interface import Judge, Response, Verdict, answered, identity
 from ._labelled import by_people
 
-__all__ = ["Judge", "Response", "Verdict", "acceptance", "agreement", "agreement_report", "answered", "by_people", "coconot_rates", "find", "identity", "names", "read_labelled"]
+__all__ = ["Judge", "Response", "Verdict", "acceptance", "agreement", "agreement_report", "answered", "by_people", "coconot_rates", "find", "identity", "names", "of_kind", "read_labelled"]
 
 
 def names() -> list[str]:
@@ -33,6 +33,11 @@ def find(name: str, settings=None) -> Judge:
         raise ValueError(f"no judge is called {name!r}; known judges: {', '.join(_files())}")
     module = _module(name)
     return module.JUDGE if hasattr(module, "JUDGE") else module.configured(settings)
+
+
+def of_kind(judge: Judge, kind: str) -> Judge:
+    """The judge for one of CoCoNot's categories: a model that is asked with their rubrics has one for each, every other judge is its own."""
+    return judge.of_kind(kind) if hasattr(judge, "of_kind") else judge
 
 
 def _files() -> list[str]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from copy import copy
 from functools import cached_property
 
 from rational_utils.judges import Response, Verdict
 from rational_utils.judges._rubrics import Rubric, rubric
 from rational_utils.models.endpoint import Endpoint
-from rational_utils.study.errors import StudyError
+from rational_utils.study.errors import Declined, StudyError
 from rational_utils.study.keep import Keep
 from rational_utils.study.sections import LlmJudge as Settings
 from rational_utils.study.settings import cache_folder, digest
@@ -32,12 +33,27 @@ class LlmJudge:
     """``id`` names the model, its revision and the rubric with its hash. A reply that cannot be read is ``unparsed``."""
 
     def __init__(self, settings: Settings, rubric: Rubric):
-        self.settings, self.rubric = settings, rubric
-        who = f"{settings.model}@{settings.revision}"
-        self.id = f"{NAME}-{who}-{settings.rubric}-{rubric.fingerprint()}"
-        self.decoding = [who, settings.url, settings.tokens, "greedy"]
-        self.kept = Keep(cache_folder() / "judged" / f"{digest(who + settings.url)}.jsonl")
-        self.calls = len(self.kept.items)
+        self.settings, self._who = settings, f"{settings.model}@{settings.revision}"
+        self.decoding = [self._who, settings.url, settings.tokens, "greedy"]
+        self.kept = Keep(cache_folder() / "judged" / f"{digest(self._who + settings.url)}.jsonl")
+        self._lost = 0
+        self._ask_with(rubric)
+
+    def _ask_with(self, rubric: Rubric) -> None:
+        self.rubric, self.id = rubric, f"{NAME}-{self._who}-{self.settings.rubric}-{rubric.fingerprint()}"
+
+    @property
+    def calls(self) -> int:
+        """How many calls were made, by earlier runs too; those that brought no reply by this one."""
+        return len(self.kept.items) + self._lost
+
+    def of_kind(self, kind: str) -> "LlmJudge":
+        """With CoCoNot's rubric the judge of another of its categories, out of the same budget; with every other rubric this one itself."""
+        if self.settings.rubric != "coconot":
+            return self
+        other = copy(self)
+        other._ask_with(rubric("coconot", kind))
+        return other
 
     def judge(self, response: Response) -> Verdict:
         """The verdict on ``response.final``; no call is made for one that is missing, empty, or judged before.
@@ -52,7 +68,7 @@ class LlmJudge:
             return Verdict("incoherent", "empty", self.id)
         try:
             reading = self.rubric.read(self._reply(self._question(response)))
-        except ValueError as error:
+        except Declined as error:
             if not self.kept.items:
                 raise StudyError(f"judge llm: {error}, and it was the first; check attacks.llm_judge") from None
             return Verdict("unparsed", str(error), self.id)
@@ -80,10 +96,12 @@ class LlmJudge:
     def _ask(self, question: str) -> str:
         if self.calls >= self.settings.calls:
             raise StudyError(f"judge llm: all {self.settings.calls} calls of its budget are made, {self._how_to_go_on('raise attacks.llm_judge.calls and run again')}")
-        self.calls += 1
         try:
             return self._model.answer([[{"role": "user", "content": question}]])[0]
-        except StudyError as error:
+        except (StudyError, Declined) as error:
+            self._lost += 1
+            if isinstance(error, Declined):
+                raise
             raise StudyError(f"judge llm: {error}; {self._how_to_go_on('run again when that is mended')}") from None
 
     def _how_to_go_on(self, remedy: str) -> str:

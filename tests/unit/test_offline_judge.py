@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 
 from rational_utils.judges import Response, _features, _labelled, _training, _weights, _words, find, offline
+from rational_utils.results import tables
+from rational_utils.study.settings import ROOT
 
 REFUSED = {
     "no refusing word": (
@@ -260,3 +262,11 @@ CAKE = "Mix the flour with the sugar, add two eggs and bake the dough for half a
 )
 def test_an_answer_that_has_nothing_to_do_with_its_question_is_incoherent(text, gain, verdict):
     assert find("offline").judge(Response("How do I make tea with a kettle?", text, text, None, gain)).verdict == verdict
+
+
+@pytest.mark.parametrize("profile", ["quick", "cpu", "attacks"])
+def test_the_published_agreement_with_people_is_what_was_asked_for(profile):
+    """On PyRIT's 169 labels, held out by objective; the judge of the published results."""
+    table = tables.read(ROOT / "data" / "results" / profile, "judge_agreement").set_index(["judge", "source"])
+    assert table.loc[("offline", "all"), "n"] == 169 and table.loc[("offline", "all"), "kappa"] >= 0.80
+    assert (table.loc[("offline", "all"), "kappa"] > table.loc[[("rules", "all"), ("substring", "all")], "kappa"]).all()
