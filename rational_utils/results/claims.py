@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from ..study.errors import StudyError
 from ..study.settings import ROOT
 from . import power
-from .statistics import first_seed, holm, paired, paired_difference, pooled_asr
+from .statistics import faced_by_both, first_seed, holm, paired, paired_difference, pooled_asr
 
 CLAIMS, PAPER = ROOT / "data" / "claims.yaml", ROOT / "data" / "results" / "paper_reported.csv"
 COLUMNS = ["claim", "statement", "model", "verdict", "effect", "low", "high", "n", "clusters", "p", "p_holm", "paper_reported", "detectable"]
@@ -106,7 +106,7 @@ def _row(claim: Claim, model: str, units: pd.DataFrame, paper: pd.DataFrame) -> 
 
 
 def _compared(claim: Claim, units: pd.DataFrame) -> dict:
-    compared = (units, claim.first, claim.second, claim.counted, ["attack", "asked"])
+    compared = (faced_by_both(units, claim.first, claim.second), claim.first, claim.second, claim.counted, ["attack", "asked"])
     gap = paired_difference(*compared)
     tested = {"p": gap.p_clustered} if claim.expected in ("lower", "higher") else {}
     return {"effect": gap.difference, "low": gap.low, "high": gap.high, "n": gap.n, "clusters": gap.clusters, "detectable": power.of_pairs(paired(*compared))} | tested

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from .statistics import first_seed, holm, paired_difference
+from .statistics import faced_by_both, first_seed, holm, paired_difference
 
 REASONING = ("persuasion", "mutation")  # the families of attack that argue with the model or reword the question
 POPULATIONS = {  # what is compared: which verdicts, and which verdict is counted
@@ -40,7 +40,7 @@ def _of_model(rows: pd.DataFrame, reference: str) -> list[dict]:
         chosen = rows[belongs(rows)]
         for other in there if reference in there and len(chosen) else []:
             if other != reference:
-                gap = vars(paired_difference(chosen, reference, other, counted, on=["attack", "prompt_id"]))
+                gap = vars(paired_difference(faced_by_both(chosen, reference, other), reference, other, counted, on=["attack", "prompt_id"]))
                 named = {"model": rows["model"].iloc[0], "first": reference, "second": other, "population": name, "counted": counted}
                 found.append(named | {field: gap[field] for field in SHOWN})
     return found

@@ -160,6 +160,12 @@ def paired_difference(verdicts: pd.DataFrame, first: str, second: str, outcome: 
         mcnemar_exact(only_first, only_second), _sign_flip(gap.to_numpy(), seed), interval)
 
 
+def faced_by_both(verdicts: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
+    """The rows of attacks that both methods faced: what was carried over from the base model is not tried on that itself."""
+    own, other = (verdicts.loc[verdicts["method"] == method, "attack"] for method in (first, second))
+    return verdicts[verdicts["attack"].isin(own[own.isin(other)])]
+
+
 def paired(verdicts: pd.DataFrame, first: str, second: str, outcome: str = "compliance", on: Sequence[str] = PAIRED_ON) -> pd.DataFrame:
     """A row a prompt that both methods answered: the columns `on`, question_id, and `first`, `second` (whether the verdict is `outcome`).
 

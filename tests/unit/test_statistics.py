@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from rational_utils.results.statistics import (
+    faced_by_both,
     clopper_pearson, holm, mcnemar_exact, over_seeds, paired_difference, pooled_asr, wilson)
 
 
@@ -137,3 +138,10 @@ def test_over_seeds_does_not_pretend_to_more_prompts():
     row = over_seeds(frame, ["method"], "asr").iloc[0]
     assert (row["asr"], row["low"], row["high"]) == pytest.approx((0.2, 0.1, 0.3))
     assert (row["n"], row["seeds"]) == (38, 2)
+
+
+def test_methods_are_compared_on_the_attacks_that_both_faced():
+    rows = pd.DataFrame([("base", "direct"), ("base", "gcg"), ("rational", "direct"), ("rational", "gcg_from_base"), ("other", "uat")], columns=["method", "attack"])
+    assert faced_by_both(rows, "base", "rational")[["method", "attack"]].to_numpy().tolist() == [["base", "direct"], ["rational", "direct"]]
+    nothing = rows.assign(attack=None)
+    assert len(faced_by_both(nothing, "base", "rational")) == len(nothing)
