@@ -25,7 +25,7 @@ METRICS = {
     "reference_likelihood": "reference likelihood",
 }  # fmt: skip
 ATTACKS = {"gcg": "GCG", "pair": "PAIR", "tap": "TAP", "pap": "PAP", "uat": "UAT", "autodan": "AutoDAN",
-           "autoprompt": "AutoPrompt", "few_shot": "Few-shot", "gcg_transfer": "GCG, transferred", "multi_turn": "Multi-turn", "evidence_based_persuasion": "Evidence-based persuasion"}
+           "autoprompt": "AutoPrompt", "few_shot": "Few-shot", "gcg_transfer": "GCG, other models'", "gcg_from_base": "GCG, from base", "gcg_universal": "GCG, one for several", "multi_turn": "Multi-turn", "evidence_based_persuasion": "Evidence-based persuasion"}
 TERMS = {"gemma": "Gemma Terms of Use", "llama-3": "Meta Llama 3 Community License (Built with Meta Llama 3)"}
 
 
