@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from rational_utils.attacks import SEARCHING, all_attacks
 from rational_utils.results import tables
 from rational_utils.study import provenance, settings, stages
 
@@ -77,7 +78,7 @@ def test_every_artifact_is_what_its_manifest_says(study):
 def test_attack_table_counts_every_response(study):
     attacks = tables.read(study.results, "attacks")
     assert sorted(attacks["method"].unique()) == METHODS and set(attacks["attack"]) == set(study.profile.attacks.names)
-    few = attacks["family"].isin(["gradient", "search"]).map({True: study.profile.attacks.search.questions, False: study.profile.prompts.test_harmful + study.profile.prompts.test_harmful_held_out})
+    few = attacks["attack"].isin([name for name, attack in all_attacks().items() if attack.needs in SEARCHING]).map({True: study.profile.attacks.search.questions, False: study.profile.prompts.test_harmful + study.profile.prompts.test_harmful_held_out})
     assert (attacks["n"] == few).all() and (attacks["failed"] == 0).all()
     verdicts = pd.read_parquet(study.results / "verdicts.parquet")
     harmful = verdicts[verdicts["set"] == "harmful"]
