@@ -83,7 +83,7 @@ def test_attack_table_counts_every_response(study):
     verdicts = pd.read_parquet(study.results / "verdicts.parquet")
     harmful = verdicts[verdicts["set"] == "harmful"]
     counted = harmful.groupby(["model", "method", "attack"])["verdict"].apply(lambda column: (column == "compliance").mean())
-    assert len(counted) == 6 * len(study.profile.attacks.names)
+    assert len(counted) == 6 * len(study.profile.attacks.names) - 2  # what the two base models lend is not tried on themselves
     assert attacks.set_index(["model", "method", "attack"])["asr"].round(6).to_dict() == counted.round(6).to_dict()
 
 
