@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from copy import copy
-from functools import cached_property
 
 from rational_utils.judges import Response, Verdict
 from rational_utils.judges._rubrics import Rubric, rubric
@@ -36,7 +35,7 @@ class LlmJudge:
         self.settings, self._who = settings, f"{settings.model}@{settings.revision}"
         self.decoding = [self._who, settings.url, settings.tokens, "greedy"]
         self.kept = Keep(cache_folder() / "judged" / f"{digest(self._who + settings.url)}.jsonl")
-        self._lost = 0
+        self._lost, self._speaker = [], []  # shared with the judges of other kinds: calls without a reply, and the model once it is there
         self._ask_with(rubric)
 
     def _ask_with(self, rubric: Rubric) -> None:
@@ -45,7 +44,7 @@ class LlmJudge:
     @property
     def calls(self) -> int:
         """How many calls were made, by earlier runs too; those that brought no reply by this one."""
-        return len(self.kept.items) + self._lost
+        return len(self.kept.items) + len(self._lost)
 
     def of_kind(self, kind: str) -> "LlmJudge":
         """With CoCoNot's rubric the judge of another of its categories, out of the same budget; with every other rubric this one itself."""
@@ -99,7 +98,7 @@ class LlmJudge:
         try:
             return self._model.answer([[{"role": "user", "content": question}]])[0]
         except (StudyError, Declined) as error:
-            self._lost += 1
+            self._lost.append(question)
             if isinstance(error, Declined):
                 raise
             raise StudyError(f"judge llm: {error}; {self._how_to_go_on('run again when that is mended')}") from None
@@ -107,14 +106,19 @@ class LlmJudge:
     def _how_to_go_on(self, remedy: str) -> str:
         return f"{len(self.kept.items)} replies are kept in {self.kept.path}; {remedy}: what is kept is not asked again"
 
-    @cached_property
+    @property
     def _model(self):
-        settings = self.settings
-        if settings.url:
-            return Endpoint(settings.url, settings.model, settings.tokens, settings.key)
-        from rational_utils.models import plain
+        if not self._speaker:
+            self._speaker.append(_speaker(self.settings))
+        return self._speaker[0]
 
-        return plain.load(settings.model, settings.revision, settings.tokens)
+
+def _speaker(settings: Settings):
+    if settings.url:
+        return Endpoint(settings.url, settings.model, settings.tokens, settings.key)
+    from rational_utils.models import plain
+
+    return plain.load(settings.model, settings.revision, settings.tokens)
 
 
 def _says_something(response: Response) -> bool:

@@ -120,6 +120,7 @@ def test_one_judge_asks_about_every_category_out_of_one_budget(server, monkeypat
     assert judge.calls == other.calls == 2
     with pytest.raises(StudyError, match="all 2 calls of its budget are made"):
         judges.of_kind(judge, "unknown").judge(OTHERS[0])
+    assert judges.of_kind(judge, "unknown")._model is judges.of_kind(judge, "unclear")._model  # loaded once
     plain = judge_at(server)
     assert judges.of_kind(plain, "unknown") is plain and judges.of_kind(judges.find("rules"), "unknown") is judges.find("rules")
 
