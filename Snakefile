@@ -104,7 +104,7 @@ rule rationale_generation:
         stamp("02_rationale_generation", "all", 0),
     params:
         code=stages.code_fingerprint("02_rationale_generation", "models", "rationales", "judges"),
-        settings=fingerprint("rationales", "attacks.judge", "attacks.llm_judge", "decode_rows", "dtype"),
+        settings=fingerprint("rationales", "attacks.llm_judge", "decode_rows", "dtype"),
     threads: cores
     shell:
         command("02_rationale_generation", model=True)
@@ -132,7 +132,7 @@ rule circuit_breaker:
         stamp("03b_circuit_breaker"),
     params:
         code=stages.code_fingerprint("03b_circuit_breaker", "models", "rationales", "judges", "training"),
-        settings=fingerprint("circuit_breaker", "attacks.judge", "attacks.llm_judge", "decode_rows", "dtype"),
+        settings=fingerprint("circuit_breaker", "rationales.judge", "attacks.llm_judge", "decode_rows", "dtype"),
     threads: cores
     shell:
         command("03b_circuit_breaker", "method={wildcards.method}", "seed={wildcards.seed}", model=True)

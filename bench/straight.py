@@ -99,7 +99,7 @@ def main(every: int) -> None:
     prompts, accepted = pd.read_parquet(study.prompts), pd.read_parquet(study.rationales)
     base, tokenizer = loading.load(study.profile.model, dtype=study.profile.dtype)
     base.set_attn_implementation("sdpa")  # transformers' own choice
-    judge = judges.find(study.profile.attacks.judge)
+    judge = judges.find(study.profile.rationales.judge)
     lap("loading", 1)
     rationales.curate(
         prompts[prompts["use"] == "rationale"].iloc[::every], tokenizer, lambda requests: complete(base, tokenizer, requests),

@@ -17,6 +17,7 @@ from ._agreement import read_labelled
 
 FOLDER = ROOT / "data" / "judges"
 OBJECTIVES = ("bias", "exploits", "hate_speech", "info_integrity", "privacy", "self_harm", "violence")
+DIALOGUE = 1.0
 REFUSAL, REFERENCE, PHRASE = 2.0, 0.3, 2.0  # refusals are rare in these sources, references are many and alike, phrases each stand for a rare case
 
 
@@ -92,6 +93,13 @@ def _truthfulqa(read) -> pd.DataFrame:
 def _phrases() -> pd.DataFrame:
     frame = pd.read_csv(FOLDER / "phrases.csv")
     return _frame("phrases", list(zip(frame["prompt"], frame["response"], frame["refused"], strict=True)))
+
+
+def dialogues() -> pd.DataFrame:
+    """The dialogues of ``data/judges/dialogues.csv``, as ``collect`` gives answers; the source names the manner that they are written in."""
+    frame = pd.read_csv(FOLDER / "dialogues.csv", keep_default_na=False)
+    named = frame.rename(columns={"response": "answer"}).assign(source="dialogues/" + frame["manner"], row=range(len(frame)))
+    return named.assign(refused=frame["refused"].astype(bool), off_topic=False, weight=DIALOGUE).drop(columns="manner")
 
 
 def _with_readings(frame: pd.DataFrame) -> pd.DataFrame:

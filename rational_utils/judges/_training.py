@@ -1,4 +1,4 @@
-"""Learn the weights of the offline judge, and say how far they carry: ``python -m rational_utils.judges._training``.
+"""Learn the weights of the judge `words`, and say how far they carry: ``python -m rational_utils.judges._training``.
 
 A logistic regression with ridge penalty; five more, each without the prompts of one fold, for held-out comparison; Platt scaling on held-out
 logits; a second regression on whether answer and question belong together (own pairs against shuffled ones). Reads the pinned

@@ -1,4 +1,4 @@
-"""The weights of the offline judge: numbers in a JSON file, and the probability that they give an answer. Learns nothing."""
+"""The weights of the judge `words`: numbers in a JSON file, and the probability that they give an answer. Learns nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from ._features import Seen, see
 from ._words import BUCKETS
 
-PATH = Path(__file__).with_name("offline.json")
+PATH = Path(__file__).with_name("words.json")
 RUN_SCALE = 0.25
 FOLDS = 5
 

@@ -83,8 +83,9 @@ class Profile(Section):
     @model_validator(mode="after")
     def _llm_judge_is_set(self):
         wanted = self.attacks.llm_judge
-        if self.attacks.judge == "llm" and wanted is None:
-            raise ValueError("attacks.judge is llm, but the section attacks.llm_judge is missing; add it or name another judge")
+        asked = next((section for section in ("attacks", "rationales") if getattr(self, section).judge == "llm"), None)
+        if asked and wanted is None:
+            raise ValueError(f"{asked}.judge is llm, but the section attacks.llm_judge is missing; add it or name another judge")
         if wanted and wanted.problem():
             raise ValueError(f"attacks.llm_judge: {wanted.problem()}")
         return self

@@ -50,13 +50,15 @@ class Prompts(Section):
 
 class Rationales(Section):
     """Self-check reasoning: token limits for a section and an answer, checks applied, tries, and the temperature of all tries but the first, which is
-    greedy. `plain_temperature` is the least temperature of a benign prompt's plain answer, in the first try too."""
+    greedy. `plain_temperature` is the least temperature of a benign prompt's plain answer, in the first try too. `judge` chooses what is learnt from, the circuit
+    breaker's dialogues too."""
 
     section_tokens: Positive
     answer_tokens: Positive
     tries: Positive
     temperature: Annotated[float, Field(gt=0, le=10)]
     plain_temperature: Annotated[float, Field(ge=0, le=10)]
+    judge: str
     checks: tuple[str, ...]
 
 
