@@ -12,6 +12,7 @@ from .names import benign_share, in_order, method_title, terms_note
 from .tradeoff import tradeoff
 
 LABEL, LEADER = 8.8, 14.0  # points: the size of a label, and how far it may be without a line to its marker
+CROSSED = 6  # how much more a label minds another's line than the same area of anything else: the line is thin
 MEASURES = ["helpfulness", "helpfulness_low", "helpfulness_high", "robustness", "robustness_low", "robustness_high"]
 # A box is (x0, y0, x1, y1) in points.
 
@@ -126,19 +127,24 @@ def _hint(ax: Axes, taken: list[tuple]) -> tuple:
 def _place_labels(ax: Axes, means: pd.DataFrame, look: dict, taken: list[tuple]) -> None:
     """Write each method's title where it covers least; a thin line leads to it when it cannot be near."""
     centres = {method: _points(ax, row["helpfulness"], row["robustness"]) for method, row in means.iterrows()}
-    sizes = {method: (text_width(method_title(method), LABEL, "bold"), LABEL) for method in centres}
+    sizes = {method: (text_width(_short(method), LABEL, "bold"), LABEL) for method in centres}
     left, low = _points(ax, -0.015, -0.015)
     right, high = _points(ax, 1.02, 1.02)
     boxes = {}
     for _ in range(3):  # the first label could not know where the last would go: let each choose again
         for method, centre in centres.items():
             others = taken + [part for other, box in boxes.items() if other != method
-                              for part in (box, *_leader(box, centres[other]))]
+                              for part in (box, *_leader(box, centres[other]) * CROSSED)]
             rivals = [point for other, point in centres.items() if other != method]
             boxes[method] = min(_candidates(centre, sizes[method]),
                                 key=lambda box: _cost(box, centre, others, rivals, (left, low, right, high)))
     for method, box in boxes.items():
         _write(ax, method, centres[method], box, look[method][0])
+
+
+def _short(method: str) -> str:
+    """The title; of Rational's variants, which the dotted line joins to it, what tells them apart."""
+    return method_title(method).removeprefix(f"{method_title('rational')}, ")
 
 
 def _candidates(centre: np.ndarray, size: tuple) -> list[tuple]:
@@ -182,7 +188,7 @@ def _write(ax: Axes, method: str, centre: np.ndarray, box: tuple, colour: str) -
         (x0, y0), (x1, y1) = to_data(centre * scale), to_data(end * scale)
         ax.plot([x0, x1], [y0, y1], color=colour, linewidth=0.8, alpha=0.6, zorder=1.4)
     x, y = to_data(((box[0] + box[2]) / 2 * scale, (box[1] + box[3]) / 2 * scale))
-    ax.text(x, y, method_title(method), fontsize=LABEL, weight="bold", color=_ink(colour), ha="center",
+    ax.text(x, y, _short(method), fontsize=LABEL, weight="bold", color=_ink(colour), ha="center",
             va="center_baseline", zorder=5, path_effects=[withStroke(linewidth=2.2, foreground="white")])
 
 

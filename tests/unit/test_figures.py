@@ -146,8 +146,8 @@ def test_figures_2_and_4_hold_the_tasks_of_cpu_in_both_modes(large):
 
 def test_figure3_places_each_method_where_the_tables_say_without_overlap(large):
     figure = figure3(attacks(METHODS, **large), benign(METHODS, **large))
-    titles = {"Base", "Refusal SFT", "Circuit Breaker", "Rational", "Rational, no benign", "Rational, 25 % benign",
-              "Rational, benign only", "own_idea"}
+    titles = {"Base", "Refusal SFT", "Circuit Breaker", "Rational", "no benign", "25 % benign",
+              "benign only", "own_idea"}
     assert titles <= {text.get_text() for text in figure.axes[0].texts}
     for ax in figure.axes:
         boxes = [text.get_window_extent() for text in ax.texts if text.get_text() in titles]
