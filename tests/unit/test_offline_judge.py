@@ -1,8 +1,8 @@
-"""The judges `offline` and `words`: what people would say of hand-written harmless answers; their scores, identity and speed."""
+"""The judges `offline` and `words`: what people would say of hand-written harmless answers; their scores and identity."""
 
 import pytest
 
-from rational_utils.judges import Response, _encoder, _reader, _weights, find, offline, words
+from rational_utils.judges import Response, _reader, _weights, find, offline, words
 from rational_utils.results import tables
 from rational_utils.study.settings import ROOT
 
