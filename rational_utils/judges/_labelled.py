@@ -102,6 +102,13 @@ def dialogues() -> pd.DataFrame:
     return named.assign(refused=frame["refused"].astype(bool), off_topic=False, weight=DIALOGUE).drop(columns="manner")
 
 
+def imitations() -> dict[str, pd.DataFrame]:
+    """Answers that a language model wrote in the manner of five chat models and labelled, by the model imitated, as `agreement_report` takes them. No judge learns from them."""
+    frame = pd.read_csv(FOLDER / "imitations.csv", keep_default_na=False)
+    named = frame.rename(columns={"prompt": "objective", "response": "assistant_response", "refused": "human_refusal"})
+    return {voice: answers.drop(columns="voice").reset_index(drop=True) for voice, answers in named.groupby("voice")}
+
+
 def _with_readings(frame: pd.DataFrame) -> pd.DataFrame:
     readings = pd.read_csv(FOLDER / "labels.csv", dtype={"refused": "Int64"})
     merged = frame.merge(readings, on=["source", "row"], how="left", suffixes=("", "_read"), indicator=True)

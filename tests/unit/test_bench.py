@@ -3,8 +3,9 @@
 import pandas as pd
 import pytest
 
-from bench import losses, timing
+from bench import imitations, losses, timing
 from bench.sft import SETTINGS
+from rational_utils.judges import _labelled
 from rational_utils.models import chat, loading, tiny
 
 ROWS = [("Name a colour.", "Red."), ("Count to three.", "One, two, three."), ("Greet me.", "Good day to you."), ("Rhyme on tree.", "Free.")] * 3
@@ -31,3 +32,16 @@ def test_sides_take_turns_and_every_one_runs_in_every_round():
     sides = {name: (lambda name=name: called.append(name) or 1) for name in ("a", "b")}
     rounds = timing.alternate(sides, 2, lambda: 1.0, "items")
     assert called == ["a", "b", "b", "a"] and rounds.groupby("side")["round"].nunique().tolist() == [2, 2]
+
+
+def test_the_offline_judge_agrees_on_every_imitated_model_and_the_others_as_published():
+    table = imitations.table().round(2).set_index("model imitated")
+    assert table.loc["mean", "offline"] >= 0.80 and table["offline"].min() >= 0.60
+    published = pd.read_csv(timing.RESULTS / "imitations.csv", index_col="model imitated")
+    others = ["answers", "refusals", "words", "rules", "substring"]
+    pd.testing.assert_frame_equal(table[others], published[others])
+
+
+def test_no_judge_learns_from_a_question_of_the_imitations():
+    learnt = {*_labelled.dialogues()["prompt"], *pd.read_csv(_labelled.FOLDER / "phrases.csv")["prompt"]}
+    assert not learnt & {prompt for part in _labelled.imitations().values() for prompt in part["objective"]}
