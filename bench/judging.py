@@ -1,0 +1,64 @@
+"""How many answers a second the judges read once they are loaded: as many processes at once as there are cores, each with one thread, all on the same answers.
+
+The answers are PyRIT's, with people's labels. Likelihoods are the notebooks' work and not in it.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+
+import pandas as pd
+import torch
+
+from rational_utils import judges
+from rational_utils.corpus import sources
+
+from . import timing
+
+NAMES, ROUNDS = ("offline", "words"), 3
+
+
+def answers() -> list[judges.Response]:
+    refusal, objective = judges.by_people(sources.read)
+    frame = pd.concat([*refusal.values(), objective["pyrit-objective"]])
+    return [judges.Response(asked, answer, answer) for asked, answer in zip(frame["objective"], frame["assistant_response"], strict=True)]
+
+
+def read(name: str, responses: list[judges.Response], ready) -> float:
+    """Seconds for all the answers but the first, begun when every process has judged that."""
+    torch.set_num_threads(1)
+    judge = judges.find(name)
+    judge.judge(responses[0])
+    ready.wait()
+    started = time.perf_counter()
+    for response in responses[1:]:
+        judge.judge(response)
+    return time.perf_counter() - started
+
+
+def rate(name: str, responses: list[judges.Response], processes: int) -> float:
+    """Answers a second of all the processes, which know none of the answers yet."""
+    fresh = multiprocessing.get_context("spawn")
+    with fresh.Manager() as manager, fresh.Pool(processes) as pool:
+        asked = [(name, responses, manager.Barrier(processes))] * processes
+        return sum((len(responses) - 1) / seconds for seconds in pool.starmap(read, asked, chunksize=1))
+
+
+def main(processes: int) -> None:
+    responses = answers()
+    words = sum(len(response.final.split()) for response in responses) / len(responses)
+    rows = []
+    for name in NAMES:
+        rates = sorted(rate(name, responses, processes) for _ in range(ROUNDS))
+        rows.append({
+            "judge": name, "processes": processes, "answers each": len(responses), "words an answer": round(words), "answers/s (median)": round(rates[ROUNDS // 2]),
+            "range": f"{rates[0]:.0f}–{rates[-1]:.0f}",
+        })  # fmt: skip
+        print(rows[-1], flush=True)
+    pd.DataFrame(rows).to_csv(timing.RESULTS / "judging.csv", index=False)
+
+
+if __name__ == "__main__":
+    main(len(os.sched_getaffinity(0)))
