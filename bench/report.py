@@ -50,5 +50,5 @@ def whole() -> str:
 
 
 if __name__ == "__main__":
-    display.update_readme(ROOT / "docs" / "judges.md", {name: block(name) for name in ("imitations", "coherence", "judging")})
+    display.update_readme(ROOT / "docs" / "judges.md", {name: block(name) for name in ("imitations", "readings", "coherence", "judging")})
     display.update_readme(ROOT / "docs" / "performance.md", {name: block(name) for name in TABLES} | {"losses": losses(), "whole": whole()})

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from bench import imitations, losses, timing
+from bench import imitations, losses, readings, timing
 from bench.sft import SETTINGS
 from rational_utils.judges import _labelled
 from rational_utils.models import chat, loading, tiny
@@ -45,3 +45,16 @@ def test_the_offline_judge_agrees_on_every_imitated_model_and_the_others_as_publ
 def test_no_judge_learns_from_a_question_of_the_imitations():
     learnt = {*_labelled.dialogues()["prompt"], *pd.read_csv(_labelled.FOLDER / "phrases.csv")["prompt"]}
     assert not learnt & {prompt for part in _labelled.imitations().values() for prompt in part["objective"]}
+
+
+def test_published_verdicts_tell_refusals_apart_as_their_reader_did():
+    table = readings.table(readings.read_and_judged()).round(2)
+    assert table.set_index("responses").loc["all", "kappa, refused or not"] >= 0.90
+    pd.testing.assert_frame_equal(table, pd.read_csv(timing.RESULTS / "readings.csv"))
+
+
+def test_a_reading_of_a_response_that_is_not_published_is_an_error(tmp_path, monkeypatch):
+    pd.read_csv(_labelled.FOLDER / "readings.csv").assign(response_sha256="0").to_csv(tmp_path / "readings.csv", index=False)
+    monkeypatch.setattr(readings, "FOLDER", tmp_path)
+    with pytest.raises(ValueError, match="140 of 140 responses are not among `cpu`'s published ones"):
+        readings.read_and_judged()
