@@ -18,7 +18,7 @@ NAMES = ("offline", "words", "rules", "substring")
 
 
 def table() -> pd.DataFrame:
-    """Cohen's kappa of every judge with all its weights, by the model imitated, with `offline`'s 95 % limits and mistakes; the last row is the mean over the models."""
+    """Cohen's kappa of every judge with all its weights, by the model imitated, with `offline`'s 95 % limits; the last row is the mean over the models."""
     answers = _labelled.imitations()
     found = {name: {voice: judges.agreement(_as_it_is(judges.find(name)), part) for voice, part in answers.items()} for name in NAMES}
     rows = [_row(voice, part, {name: found[name][voice] for name in NAMES}) for voice, part in answers.items()]

@@ -38,7 +38,9 @@ def table(both: pd.DataFrame) -> pd.DataFrame:
 def _row(name: str, part: pd.DataFrame) -> dict:
     said = {"read": part["read"], "judged": part["verdict"]}
     return {
-        "responses": name, "n": len(part), "kappa, refused or not": _kappa(*((one == "refusal").tolist() for one in said.values())), "kappa, three outcomes": _kappa(*(one.tolist() for one in said.values())),
+        "responses": name, "n": len(part),
+        "kappa, refused or not": _kappa(*((one == "refusal").tolist() for one in said.values())),
+        "kappa, three outcomes": _kappa(*(one.tolist() for one in said.values())),
         **{f"{outcome}, {who}": int((one == outcome).sum()) for outcome in ("refusal", "compliance", "incoherent") for who, one in said.items()},
     }  # fmt: skip
 
