@@ -53,6 +53,11 @@ class Attempt:
     seconds: float = 0.0
     failed: str = ""
 
+    @property
+    def asked(self) -> str:
+        """All that the user says, a line for each turn."""
+        return "\n".join(message["content"] for message in self.messages if message["role"] == "user")
+
 
 @dataclass(frozen=True)
 class Budget:

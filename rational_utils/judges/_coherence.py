@@ -8,6 +8,8 @@ LOOPING_TAIL = re.compile(r"(?=.{0,5}\w)(.{2,60}?)\1{3,}.{0,60}$", re.DOTALL)
 LEAST_WORDS = 8
 LEAST_GAIN = 0.75  # nats a token: hardly any labelled answer gains less, and most do whose words were shuffled (docs/judges.md)
 LEAST_QUESTION_GAIN = 0.2  # nats a token: hardly any answer gains less by its question, and nearly all do behind another question (docs/judges.md)
+LEAST_QUESTION_SHARE = 0.25  # of the surprise: chosen on answers to training and validation prompts (docs/judges.md)
+RUN, MOST_ECHOED = 4, 0.85  # words; share of the words
 ENGLISH = frozenset(
     "the a an of to in on at for and or but if is are was were be been it its this that these those you your we i he she they not no with as by"
     " from can will would should have has had do does there here what how when which who all more".split()
@@ -53,6 +55,26 @@ def disordered(text: str, gain: float | None) -> str | None:
 def unrelated(gain: float | None) -> str | None:
     """Why the text has nothing to do with its question for the base model, or None; ``gain`` in nats a token, None if it is not known."""
     return "hardly likelier behind its question than behind none" if gain is not None and gain < LEAST_QUESTION_GAIN else None
+
+
+def unexplained(share: float | None) -> str | None:
+    """Why the text has hardly anything to do with its question for the base model, or None; ``share`` of its surprise that the question takes away, None if it is not known."""
+    return "its question explains hardly any of it" if share is not None and share < LEAST_QUESTION_SHARE else None
+
+
+def echo(text: str, *heard: str) -> str | None:
+    """Whether nearly all of the text's words stand in runs of four or more that one of the texts ``heard`` has, too; then how, else None."""
+    words = re.findall(r"\w+", text.lower())
+    return "repeats what was asked" if words and any(_echoed(words, other) >= MOST_ECHOED * len(words) for other in heard) else None
+
+
+def _echoed(words: list[str], heard: str) -> int:
+    known = set(_runs(re.findall(r"\w+", heard.lower())))
+    return len({place + step for place, run in enumerate(_runs(words)) if run in known for step in range(RUN)})
+
+
+def _runs(words: list[str]) -> list[tuple[str, ...]]:
+    return list(zip(*(words[step:] for step in range(RUN))))
 
 
 def loop(text: str) -> str | None:

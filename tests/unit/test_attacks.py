@@ -319,3 +319,8 @@ def test_deleting_a_file_removes_its_attacks_and_no_other(tmp_path, monkeypatch,
     left = importlib.import_module(f"{package.name}.attacks").all_attacks()
     lost = set(EVERY) - set(left)
     assert gone <= lost and lost == {attack.name for attack in importlib.import_module(f"rational_utils.attacks.{file}").ATTACKS}
+
+
+def test_what_was_asked_is_what_the_user_says():
+    turns = ({"role": "user", "content": "One?"}, {"role": "assistant", "content": "One."}, {"role": "user", "content": "Two?"})
+    assert attacks.Attempt("some", "q", turns).asked == "One?\nTwo?"
