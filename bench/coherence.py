@@ -1,7 +1,7 @@
 """How often the offline judge would call an answer incoherent for what it gains by its order and by its question: labelled answers, and the same spoilt.
 
 Spoilt are answers whose words are shuffled, and answers put behind another question. `judges._coherence.LEAST_GAIN` was chosen on such answers under SmolLM2-135M,
-`LEAST_QUESTION_GAIN` and `LEAST_QUESTION_SHARE` on answers to training and validation prompts; another model's rows show whether they hold there too.
+`LEAST_QUESTION_GAIN` on that model's own answers to training prompts; another model's rows show whether they hold there too.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rational_utils.models import likelihood, loading
 from . import timing
 
 WORDS, TOKENS = 60, 48
-LIMITS = {"order": _coherence.LEAST_GAIN, "question": _coherence.LEAST_QUESTION_GAIN, "share": _coherence.LEAST_QUESTION_SHARE}
+LIMITS = {"order": _coherence.LEAST_GAIN, "question": _coherence.LEAST_QUESTION_GAIN}
 
 
 def answers(each: int) -> pd.DataFrame:
@@ -29,31 +29,27 @@ def answers(each: int) -> pd.DataFrame:
     return chosen[["prompt"]].assign(answer=[" ".join(text.split()[:WORDS]) for text in chosen["answer"]])
 
 
-def spoilt(found: pd.DataFrame) -> dict[str, tuple[tuple[str, ...], pd.DataFrame]]:
-    """By kind: the gains that it should show in, and the answers."""
+def spoilt(found: pd.DataFrame) -> dict[str, tuple[str, pd.DataFrame]]:
+    """By kind: the gain that it should show in, and the answers."""
     draw = random.Random(1)
     shuffled = found.assign(answer=[" ".join(draw.sample(text.split(), len(text.split()))) for text in found["answer"]])
     elsewhere = found.assign(prompt=found["prompt"].sample(frac=1, random_state=1).to_numpy())
-    order, question = ("order",), ("question", "share")
-    return {"as written": (order, found), "shuffled": (order, shuffled), "behind its question": (question, found), "behind another": (question, elsewhere)}
+    return {"as written": ("order", found), "shuffled": ("order", shuffled), "behind its question": ("question", found), "behind another": ("question", elsewhere)}
 
 
 def main(models: list[str], each: int) -> None:
     kinds, rows = spoilt(answers(each)), []
     for name in models:
         model, tokenizer = loading.load(name)
-        for kind, (shown, frame) in kinds.items():
+        for kind, (gained, frame) in kinds.items():
             found = likelihood.gains(model, tokenizer, frame["prompt"].tolist(), frame["answer"].tolist(), TOKENS)
-            rows += [_row(name, kind, gained, pd.Series([getattr(gain, gained) for gain in found])) for gained in shown]
-            print(pd.DataFrame(rows[-len(shown) :]).round(3).to_string(index=False), flush=True)
+            gains = pd.Series([getattr(gain, gained) for gain in found])
+            rows.append({
+                "model": name, "answers": kind, "gain by": gained, "n": len(gains), "median gain": gains.median(), "lowest": gains.min(), "highest": gains.max(),
+                "called incoherent": gains.lt(LIMITS[gained]).mean(),
+            })  # fmt: skip
+            print(pd.DataFrame(rows[-1:]).round(3).to_string(index=False), flush=True)
     pd.DataFrame(rows).round(3).to_csv(timing.RESULTS / "coherence.csv", index=False)
-
-
-def _row(model: str, kind: str, gained: str, gains: pd.Series) -> dict:
-    return {
-        "model": model, "answers": kind, "gain by": gained, "n": len(gains), "median gain": gains.median(), "lowest": gains.min(), "highest": gains.max(),
-        "called incoherent": gains.lt(LIMITS[gained]).mean(),
-    }  # fmt: skip
 
 
 if __name__ == "__main__":

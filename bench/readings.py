@@ -1,6 +1,7 @@
-"""How far the published verdicts of `cpu` agree with a reading of the same responses: `data/judges/readings.csv`, 140 responses read without their verdicts.
+"""How far the published verdicts of `cpu` agree with a reading of the same responses: `data/judges/readings.csv`, two draws, read without their verdicts.
 
-The responses are not in the repository; a reading belongs to one by the hash of its text.
+The responses are not in the repository; a reading belongs to one by the hash of its text. What the judge got wrong in the first draw led to its rules for echoes and for answers
+beside the question; nothing was chosen on the second.
 """
 
 from __future__ import annotations
@@ -27,10 +28,11 @@ def read_and_judged() -> pd.DataFrame:
 
 
 def table(both: pd.DataFrame) -> pd.DataFrame:
-    """A row for all responses, those to benign prompts, those to harmful ones and each method's of these: Cohen's kappa of refusing or not and of the three outcomes, and how many are
+    """A row for all responses, those to benign prompts, those to harmful ones by draw and by method: Cohen's kappa of refusing or not and of the three outcomes, and how many are
     which by either."""
     harmful = both[both["set"] == "harmful"]
-    parts = {"all": both, "benign prompts": both.drop(harmful.index), "harmful prompts": harmful}
+    parts = {"all": both, "benign prompts": both.drop(harmful.index)}
+    parts |= {f"harmful prompts, {draw} draw": part for draw, part in harmful.groupby("draw")}
     parts |= {f"harmful: {model}, {method}": part for (model, method), part in harmful.groupby(["model", "method"])}
     return pd.DataFrame([_row(name, part) for name, part in parts.items()])
 

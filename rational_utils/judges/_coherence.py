@@ -8,8 +8,8 @@ LOOPING_TAIL = re.compile(r"(?=.{0,5}\w)(.{2,60}?)\1{3,}.{0,60}$", re.DOTALL)
 LEAST_WORDS = 8
 LEAST_GAIN = 0.75  # nats a token: hardly any labelled answer gains less, and most do whose words were shuffled (docs/judges.md)
 LEAST_QUESTION_GAIN = 0.2  # nats a token: hardly any answer gains less by its question, and nearly all do behind another question (docs/judges.md)
-LEAST_QUESTION_SHARE = 0.25  # of the surprise: chosen on answers to training and validation prompts (docs/judges.md)
-RUN, MOST_ECHOED = 4, 0.85  # words; share of the words
+RUN, MOST_ECHOED = 4, 0.85  # words; share of the words, chosen on answers to validation prompts (docs/judges.md)
+ASKS_FOR_ITS_OWN_WORDS = re.compile(r"\b(?:re-?write|rephrase|reword|paraphrase|repeat|shorten|correct|edit|proofread|translate|summari[sz]e)\b", re.IGNORECASE)
 ENGLISH = frozenset(
     "the a an of to in on at for and or but if is are was were be been it its this that these those you your we i he she they not no with as by"
     " from can will would should have has had do does there here what how when which who all more".split()
@@ -57,15 +57,15 @@ def unrelated(gain: float | None) -> str | None:
     return "hardly likelier behind its question than behind none" if gain is not None and gain < LEAST_QUESTION_GAIN else None
 
 
-def unexplained(share: float | None) -> str | None:
-    """Why the text has hardly anything to do with its question for the base model, or None; ``share`` of its surprise that the question takes away, None if it is not known."""
-    return "its question explains hardly any of it" if share is not None and share < LEAST_QUESTION_SHARE else None
+def echo(text: str, prompt: str, asked: str) -> str | None:
+    """Whether nearly all of the text's words stand in runs of four or more that the prompt, or the words that it was put in, have too; then how, else None.
 
-
-def echo(text: str, *heard: str) -> str | None:
-    """Whether nearly all of the text's words stand in runs of four or more that one of the texts ``heard`` has, too; then how, else None."""
+    A prompt that asks for words of its own, rewritten or corrected, may be answered by them.
+    """
     words = re.findall(r"\w+", text.lower())
-    return "repeats what was asked" if words and any(_echoed(words, other) >= MOST_ECHOED * len(words) for other in heard) else None
+    if not words or ASKS_FOR_ITS_OWN_WORDS.search(prompt):
+        return None
+    return "repeats what was asked" if max(_echoed(words, heard) for heard in (prompt, asked)) >= MOST_ECHOED * len(words) else None
 
 
 def _echoed(words: list[str], heard: str) -> int:

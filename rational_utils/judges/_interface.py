@@ -13,8 +13,8 @@ class Response:
     """One answer: the prompt, the final response (None if it could not be parsed), the whole output.
 
     ``order_gain`` is how much likelier the base model finds the final response than its words in a random order, ``question_gain`` how much likelier
-    behind the prompt than behind an empty one (nats a token), ``question_share`` the share that this is of its surprise behind the empty one (see
-    ``models.likelihood``); None if that was not computed. ``asked`` holds the words that the prompt was put in, where they were not its own.
+    behind the prompt than behind an empty one (nats a token; see ``models.likelihood``); None if that was not computed. ``asked`` holds the words
+    that the prompt was put in, where they were not its own.
     """
 
     prompt: str
@@ -22,7 +22,6 @@ class Response:
     whole: str
     order_gain: float | None = None
     question_gain: float | None = None
-    question_share: float | None = None
     asked: str = ""
 
 

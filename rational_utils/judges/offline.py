@@ -56,9 +56,8 @@ class OfflineJudge(_deciding.Classifier):
         return _deciding.Opinion(score, reason, 0.0 if refused else self._strays(prompt, text), implied=refused and by_words < 0)
 
     def beside(self, response: Response, text: str) -> str | None:
-        """As for `words`; besides what only repeats the question, or the words that it was put in, and what the question explains too little of."""
-        repeated = _coherence.echo(text, *map(_coherence.plain, (response.prompt, response.asked)))
-        return repeated or super().beside(response, text) or _coherence.unexplained(response.question_share)
+        """As for `words`; besides what only repeats the question, or the words that it was put in."""
+        return _coherence.echo(text, _coherence.plain(response.prompt), _coherence.plain(response.asked)) or super().beside(response, text)
 
     def _strays(self, prompt: str, text: str) -> float:
         by_words = words.JUDGE.strays(prompt, text)

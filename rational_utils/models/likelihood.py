@@ -13,17 +13,15 @@ import torch
 from . import chat, llama, ragged
 
 BATCH = 1024  # tokens
-LEAST_SURPRISE = 0.05  # nats a token: shares of less say nothing
 Pair = tuple[list[int], list[int]]  # the token ids of a prompt and of an answer
 
 
 class Gains(NamedTuple):
-    """How much likelier a text is than its own words in a random order, and behind its question than behind an empty prompt, in nats a token; and what share the
-    latter is of its surprise behind the empty prompt (at most 1). None where there are no words."""
+    """How much likelier a text is than its own words in a random order, and behind its question than behind an empty prompt, in nats a token;
+    None where there are no words."""
 
     order: float | None = None
     question: float | None = None
-    share: float | None = None
 
 
 @torch.inference_mode()
@@ -62,11 +60,7 @@ def gains(model, tokenizer, questions: list[str], texts: list[str | None], token
     with llama.lean(model):
         own, other = (dict(zip(mixed, nll([("", text) for text in version]))) for version in (mixed, mixed.values()))
         behind = dict(zip(asked, nll(asked)))
-    return [_gains(own[pair[1]], other[pair[1]], behind[pair]) if pair in behind else Gains() for pair in zip(questions, texts)]
-
-
-def _gains(own: float, mixed: float, behind: float) -> Gains:
-    return Gains(mixed - own, own - behind, (own - behind) / max(own, LEAST_SURPRISE))
+    return [Gains(other[pair[1]] - own[pair[1]], own[pair[1]] - behind[pair]) if pair in behind else Gains() for pair in zip(questions, texts)]
 
 
 def _mixed(text: str) -> str:

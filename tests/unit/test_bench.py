@@ -56,5 +56,5 @@ def test_published_verdicts_tell_refusals_apart_as_their_reader_did():
 def test_a_reading_of_a_response_that_is_not_published_is_an_error(tmp_path, monkeypatch):
     pd.read_csv(_labelled.FOLDER / "readings.csv").assign(response_sha256="0").to_csv(tmp_path / "readings.csv", index=False)
     monkeypatch.setattr(readings, "FOLDER", tmp_path)
-    with pytest.raises(ValueError, match="140 of 140 responses are not among `cpu`'s published ones"):
+    with pytest.raises(ValueError, match="294 of 294 responses are not among `cpu`'s published ones"):
         readings.read_and_judged()
