@@ -1,7 +1,7 @@
 """How far the published verdicts of `cpu` agree with a reading of the same responses: `data/judges/readings.csv`, two draws, read without their verdicts.
 
-The responses are not in the repository; a reading belongs to one by the hash of its text. What the judge got wrong in the first draw led to its rules for echoes and for answers
-beside the question; nothing was chosen on the second.
+The responses are not in the repository; a reading belongs to one by the hash of its text. What the judge got wrong in the first draw led to its rule for echoes; nothing was chosen
+on the second.
 """
 
 from __future__ import annotations
