@@ -18,6 +18,7 @@ from rational_utils.corpus import sources
 from . import timing
 
 NAMES, ROUNDS = ("offline", "words"), 3
+WARM = 80  # answers: by then a judge has loaded all that it reads with
 
 
 def answers() -> list[judges.Response]:
@@ -27,13 +28,14 @@ def answers() -> list[judges.Response]:
 
 
 def read(name: str, responses: list[judges.Response], ready) -> float:
-    """Seconds for all the answers but the first, begun when every process has judged that."""
+    """Seconds for all the answers but the first ``WARM``, begun when every process has judged these."""
     torch.set_num_threads(1)
     judge = judges.find(name)
-    judge.judge(responses[0])
+    for response in responses[:WARM]:
+        judge.judge(response)
     ready.wait()
     started = time.perf_counter()
-    for response in responses[1:]:
+    for response in responses[WARM:]:
         judge.judge(response)
     return time.perf_counter() - started
 
@@ -43,7 +45,7 @@ def rate(name: str, responses: list[judges.Response], processes: int) -> float:
     fresh = multiprocessing.get_context("spawn")
     with fresh.Manager() as manager, fresh.Pool(processes) as pool:
         asked = [(name, responses, manager.Barrier(processes))] * processes
-        return sum((len(responses) - 1) / seconds for seconds in pool.starmap(read, asked, chunksize=1))
+        return sum((len(responses) - WARM) / seconds for seconds in pool.starmap(read, asked, chunksize=1))
 
 
 def main(processes: int) -> None:
@@ -53,7 +55,7 @@ def main(processes: int) -> None:
     for name in NAMES:
         rates = sorted(rate(name, responses, processes) for _ in range(ROUNDS))
         rows.append({
-            "judge": name, "processes": processes, "answers each": len(responses), "words an answer": round(words), "answers/s (median)": round(rates[ROUNDS // 2]),
+            "judge": name, "processes": processes, "answers each": len(responses) - WARM, "words an answer": round(words), "answers/s (median)": round(rates[ROUNDS // 2]),
             "range": f"{rates[0]:.0f}–{rates[-1]:.0f}",
         })  # fmt: skip
         print(rows[-1], flush=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -79,9 +79,13 @@ def _tokenizer():
 
 def pair(prompt: str, answer: str) -> Pair:
     """The first ``PROMPT`` tokens of the prompt; the first ``HEAD`` and, of a longer answer, the last ``TAIL``."""
-    asked = _tokenizer()(prompt, truncation=True, max_length=PROMPT)["input_ids"]
     said = _tokenizer()(answer)["input_ids"][1:]
-    return Pair(asked, said if len(said) <= HEAD + TAIL else said[:HEAD] + said[-TAIL:])
+    return Pair(beginning(prompt, PROMPT).prompt, said if len(said) <= HEAD + TAIL else said[:HEAD] + said[-TAIL:])
+
+
+def beginning(text: str, most: int) -> Pair:
+    """At most so many tokens of a text, its first ones, as a prompt without an answer."""
+    return Pair(_tokenizer()(text, truncation=True, max_length=most)["input_ids"], [])
 
 
 def batch(pairs: list[Pair]) -> dict[str, torch.Tensor]:
@@ -93,19 +97,3 @@ def batch(pairs: list[Pair]) -> dict[str, torch.Tensor]:
         mask[row, : len(one)] = 1
         types[row, len(one.prompt) : len(one)] = 1
     return {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
-
-
-@cache
-def _plain() -> Encoder:
-    return eight_bits(Encoder().eval())
-
-
-@lru_cache(maxsize=1024)
-def _vector(text: str, most: int) -> torch.Tensor:
-    with torch.inference_mode():
-        return _plain().mean(**batch([Pair(_tokenizer()(text, truncation=True, max_length=most)["input_ids"], [])]))
-
-
-def closeness(prompt: str, answer: str) -> float:
-    """The cosine (-1 to 1) of the encoder's own vectors, nothing learnt here, of the beginnings of a prompt and an answer (``PROMPT`` and ``HEAD`` tokens)."""
-    return round(float(torch.cosine_similarity(_vector(prompt, PROMPT), _vector(answer, HEAD))), 3)

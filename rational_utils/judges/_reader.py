@@ -12,6 +12,7 @@ import torch
 from peft import PeftModel
 
 from . import _encoder
+from ._one_text import OneText
 
 FOLDER = Path(__file__).with_name("reader")
 SCALES = Path(__file__).with_name("offline.json")
@@ -37,8 +38,9 @@ class Reader:
     def read(self, prompt: str, answer: str) -> float:
         """The logit that the answer refuses, from its first and last words (``_encoder.pair``). Raises what ``_encoder.folder`` raises."""
         with torch.inference_mode():
-            return round(float(self._model(**_encoder.batch([_encoder.pair(prompt, answer)]))), 3)
+            return round(float(self._model(_encoder.pair(prompt, answer))), 3)
 
     @cached_property
-    def _model(self) -> torch.nn.Module:
-        return _encoder.eight_bits(PeftModel.from_pretrained(_encoder.Encoder(), self._weights).merge_and_unload().eval())
+    def _model(self) -> OneText:
+        learnt = PeftModel.from_pretrained(_encoder.Encoder(), self._weights).merge_and_unload()
+        return _encoder.eight_bits(OneText(learnt).eval())

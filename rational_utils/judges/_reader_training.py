@@ -23,7 +23,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from tqdm.auto import tqdm
 
 from ..corpus import sources
-from . import _encoder, _features, _labelled, _reader, _weights, words
+from . import _closeness, _encoder, _features, _labelled, _reader, _weights, words
 from ._coherence import plain
 
 EPOCHS, ROWS, RATE, RANK, SEED = 3, 32, 1e-3, 8, 0
@@ -94,7 +94,7 @@ def closeness(frame: pd.DataFrame) -> list[float]:
     """Slope and intercept of the probability that an answer is another question's: answers that refuse nothing, before their own and before another's question."""
     own = frame[~frame["refused"]]
     shuffled = own["prompt"].sample(frac=1, random_state=SEED)
-    close = [[_encoder.closeness(prompt, answer)] for asked in (own["prompt"], shuffled) for prompt, answer in zip(asked, own["answer"], strict=True)]
+    close = [[_closeness.closeness(prompt, answer)] for asked in (own["prompt"], shuffled) for prompt, answer in zip(asked, own["answer"], strict=True)]
     return weigh(np.array(close), np.repeat([False, True], len(own)))
 
 

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from scipy.special import expit
 
-from rational_utils.judges import Response, _coherence, _deciding, _encoder, _features, _reader, _weights, identity, words
+from rational_utils.judges import Response, _closeness, _coherence, _deciding, _encoder, _features, _one_text, _reader, _weights, identity, words
 
 NAME = "offline"
-CODE = (*words.CODE, Path(_encoder.__file__), Path(_reader.__file__))
+CODE = (*words.CODE, *(Path(module.__file__) for module in (_closeness, _encoder, _one_text, _reader)))
 
 
 class Scale(NamedTuple):
@@ -64,7 +64,7 @@ class OfflineJudge(_deciding.Classifier):
         if by_words <= _deciding.OFF_TOPIC:
             return by_words
         slope, intercept = scales()["closeness"]
-        return by_words if slope * _encoder.closeness(prompt, text) + intercept > 0 else 0.0
+        return by_words if slope * _closeness.closeness(prompt, text) + intercept > 0 else 0.0
 
 
 JUDGE = OfflineJudge()

@@ -163,7 +163,7 @@ def test_a_score_near_a_half_is_called_unsure(judged):
 @pytest.mark.parametrize("judge", [offline.JUDGE, words.JUDGE], ids=lambda judge: judge.id.split("-")[0])
 def test_the_identity_covers_code_and_weights(judge):
     assert {path.name for path in words.CODE} >= {"_features.py", "_signs.py", "_wording.py", "_words.py", "_relevance.py", "_coherence.py", "_deciding.py", "_weights.py"}
-    assert set(offline.CODE) - set(words.CODE) == {_reader.FOLDER.parent / name for name in ("_encoder.py", "_reader.py")}
+    assert set(offline.CODE) - set(words.CODE) == {_reader.FOLDER.parent / name for name in ("_closeness.py", "_encoder.py", "_one_text.py", "_reader.py")}
     learnt = [_weights.PATH, *(_reader.files() if judge is offline.JUDGE else [])]
     code = offline if judge is offline.JUDGE else words
     assert judge.id == offline.identity(code.NAME, code.__file__, *code.CODE, *learnt)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from peft import PeftModel
 
-from rational_utils.judges import _encoder, _labelled, _reader, _reader_training, _weights
+from rational_utils.judges import _closeness, _encoder, _labelled, _one_text, _reader, _reader_training, _weights
 
 PROMPT = "How do I read my flatmate's letters?"
 ANSWER = "Reading other people's letters is not ethical. I would recommend talking to your flatmate instead."
@@ -45,6 +45,20 @@ def test_the_answer_is_marked_as_the_second_text():
     pair = _encoder.pair(PROMPT, ANSWER)
     given = _encoder.batch([pair, _encoder.pair(PROMPT, ANSWER * 3)])
     assert given["token_type_ids"][0].tolist() == [0] * len(pair.prompt) + [1] * len(pair.answer) + [0] * (given["input_ids"].shape[1] - len(pair))
+
+
+@pytest.mark.parametrize("text", [(PROMPT, ANSWER), ("Hello?", "Hi."), ("How? " * 60, "So it is. " * 60)], ids=["both", "few words", "cut"])
+def test_one_text_is_read_as_transformers_reads_it(text):
+    encoder, pair = _encoder.Encoder().eval(), _encoder.pair(*text)
+    with torch.inference_mode():
+        expected, given = _encoder.batch([pair]), _one_text.OneText(encoder).eval()
+        assert torch.allclose(given.mean(pair), encoder.mean(**expected)[0], atol=1e-5)
+        assert torch.allclose(given(pair), encoder(**expected)[0], atol=1e-5)
+
+
+def test_close_are_a_question_and_its_answer():
+    assert _closeness.closeness(PROMPT, PROMPT) == pytest.approx(1, abs=0.01)
+    assert _closeness.closeness(PROMPT, ANSWER) > 0.5 > _closeness.closeness(PROMPT, "Whisk the eggs, then fold in the flour.")
 
 
 def test_a_package_that_is_missing_or_another_is_named(monkeypatch):

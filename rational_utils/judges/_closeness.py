@@ -1,0 +1,24 @@
+"""Are a question and an answer about the same thing? By the encoder's own vectors; nothing is learnt here."""
+
+from functools import cache, lru_cache
+
+import torch
+
+from . import _encoder
+from ._one_text import OneText
+
+
+@cache
+def _plain() -> OneText:
+    return _encoder.eight_bits(OneText(_encoder.Encoder()).eval())
+
+
+@lru_cache(maxsize=1024)
+def _vector(text: str, most: int) -> torch.Tensor:
+    with torch.inference_mode():
+        return _plain().mean(_encoder.beginning(text, most))
+
+
+def closeness(prompt: str, answer: str) -> float:
+    """The cosine (-1 to 1) of the vectors of the beginnings of a prompt and an answer (``_encoder.PROMPT`` and ``HEAD`` tokens)."""
+    return round(float(torch.cosine_similarity(_vector(prompt, _encoder.PROMPT), _vector(answer, _encoder.HEAD), dim=0)), 3)
