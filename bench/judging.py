@@ -1,10 +1,11 @@
-"""How many answers a second the judges read once they are loaded: as many processes at once as there are cores, each with one thread, all on the same answers.
+"""How many answers a second the judges read once they are loaded: one process that has all cores, and a process on each core, all on the same answers.
 
 The answers are PyRIT's, with people's labels. Likelihoods are the notebooks' work and not in it.
 """
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import time
@@ -27,9 +28,9 @@ def answers() -> list[judges.Response]:
     return [judges.Response(asked, answer, answer) for asked, answer in zip(frame["objective"], frame["assistant_response"], strict=True)]
 
 
-def read(name: str, responses: list[judges.Response], ready) -> float:
+def read(name: str, responses: list[judges.Response], threads: int, ready) -> float:
     """Seconds for all the answers but the first ``WARM``, begun when every process has judged these."""
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads)
     judge = judges.find(name)
     for response in responses[:WARM]:
         judge.judge(response)
@@ -40,20 +41,20 @@ def read(name: str, responses: list[judges.Response], ready) -> float:
     return time.perf_counter() - started
 
 
-def rate(name: str, responses: list[judges.Response], processes: int) -> float:
-    """Answers a second of all the processes, which know none of the answers yet."""
+def rate(name: str, responses: list[judges.Response], processes: int, cores: int) -> float:
+    """Answers a second of all the processes, which share the cores and know none of the answers yet."""
     fresh = multiprocessing.get_context("spawn")
     with fresh.Manager() as manager, fresh.Pool(processes) as pool:
-        asked = [(name, responses, manager.Barrier(processes))] * processes
+        asked = [(name, responses, cores // processes, manager.Barrier(processes))] * processes
         return sum((len(responses) - WARM) / seconds for seconds in pool.starmap(read, asked, chunksize=1))
 
 
-def main(processes: int) -> None:
+def main(cores: int) -> None:
     responses = answers()
     words = sum(len(response.final.split()) for response in responses) / len(responses)
     rows = []
-    for name in NAMES:
-        rates = sorted(rate(name, responses, processes) for _ in range(ROUNDS))
+    for name, processes in itertools.product(NAMES, sorted({1, cores})):
+        rates = sorted(rate(name, responses, processes, cores) for _ in range(ROUNDS))
         rows.append({
             "judge": name, "processes": processes, "answers each": len(responses) - WARM, "words an answer": round(words), "answers/s (median)": round(rates[ROUNDS // 2]),
             "range": f"{rates[0]:.0f}–{rates[-1]:.0f}",

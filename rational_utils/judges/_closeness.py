@@ -4,13 +4,12 @@ from functools import cache, lru_cache
 
 import torch
 
-from . import _encoder
-from ._one_text import OneText
+from . import _encoder, _one_text
 
 
 @cache
-def _plain() -> OneText:
-    return _encoder.eight_bits(OneText(_encoder.Encoder()).eval())
+def _plain() -> _one_text.OneText:
+    return _one_text.eight_bits(_encoder.Encoder())
 
 
 @lru_cache(maxsize=1024)

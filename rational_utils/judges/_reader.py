@@ -11,8 +11,7 @@ from pathlib import Path
 import torch
 from peft import PeftModel
 
-from . import _encoder
-from ._one_text import OneText
+from . import _encoder, _one_text
 
 FOLDER = Path(__file__).with_name("reader")
 SCALES = Path(__file__).with_name("offline.json")
@@ -41,6 +40,5 @@ class Reader:
             return round(float(self._model(_encoder.pair(prompt, answer))), 3)
 
     @cached_property
-    def _model(self) -> OneText:
-        learnt = PeftModel.from_pretrained(_encoder.Encoder(), self._weights).merge_and_unload()
-        return _encoder.eight_bits(OneText(learnt).eval())
+    def _model(self) -> _one_text.OneText:
+        return _one_text.eight_bits(PeftModel.from_pretrained(_encoder.Encoder(), self._weights).merge_and_unload())
