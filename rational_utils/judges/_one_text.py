@@ -62,7 +62,7 @@ def _joined(*layers: torch.nn.Linear) -> torch.nn.Linear:
 
 
 def eight_bits(encoder: Encoder) -> OneText:
-    """Linear layers in eight bits (weights by row, inputs by text), five times as fast on a CPU, and all layers in one call."""
+    """The encoder for one text, its linear layers in eight bits (weights by row, inputs by text) and all its layers in one call."""
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")  # quantize_dynamic and tracing are to go from a later torch; ours is pinned
         model = quantize_dynamic(OneText(encoder).eval(), {torch.nn.Linear: per_channel_dynamic_qconfig})
